@@ -1,0 +1,149 @@
+import type { Clock } from '../model/clock.js';
+import type { Gate, GateState } from '../model/gate.js';
+import type { UndoHow } from '../model/journal.js';
+import type { Json, JsonObject } from '../model/json.js';
+import type { Say } from '../model/message.js';
+import type { Step } from '../model/plan.js';
+import type { AwsReader, AwsService, AwsWriter, KubernetesReader, KubernetesWriter } from '../model/ports.js';
+import type { Ref, RefKey, Subject } from '../model/resource.js';
+import type { Effect, Proof, Stage } from '../model/words.js';
+
+/** One write, as data. Dry run, permissions, hand-off formats, the runbook's commands and call estimates all fold these. */
+export type Change =
+  | {
+      readonly api: 'kubernetes';
+      readonly verb: 'create' | 'patch' | 'delete';
+      readonly ref: Ref;
+      readonly body: Json;
+      /** The write starts a rollout. */
+      readonly rollout: boolean;
+      readonly subresource?: string;
+    }
+  | {
+      readonly api: 'aws';
+      readonly service: AwsService;
+      readonly operation: string;
+      readonly account: string;
+      readonly input: JsonObject;
+    };
+
+/** One read, resolved against the rows of model/operations.ts. */
+export type Use =
+  | {
+      readonly api: 'kubernetes';
+      readonly verb: 'get' | 'list' | 'watch' | 'create';
+      readonly ref: Ref;
+      readonly subresource?: string;
+    }
+  | {
+      readonly api: 'aws';
+      readonly service: AwsService;
+      readonly operation: string;
+      readonly account: string;
+      readonly input: JsonObject;
+    };
+
+export type Observation =
+  | { readonly is: 'not-applied' | 'applied' | 'in-progress'; readonly saw: JsonObject }
+  | { readonly is: 'drifted'; readonly saw: JsonObject; readonly field: string; readonly by: string | null }
+  | { readonly is: 'gone'; readonly what: Ref };
+
+export type Outcome =
+  | { readonly is: 'done'; readonly output: JsonObject; readonly proof?: Proof }
+  | { readonly is: 'paused'; readonly gate: string; readonly reason: string; readonly how: string };
+
+export type UndoOutcome =
+  | { readonly is: 'done'; readonly how: UndoHow; readonly note: string }
+  | { readonly is: 'paused'; readonly gate: string; readonly reason: string; readonly how: string };
+
+/** Something that is not as the plan needs it, found just before a step (H21). */
+export interface Drift {
+  readonly subject: Subject;
+  readonly field: string;
+  readonly expected: Json;
+  readonly found: Json;
+  /** Who changed it, as managedFields or tags tell. */
+  readonly by: string | null;
+}
+
+export interface UndoRecord {
+  /** Null where the step never started (only kinds with `undoWithMove`). */
+  readonly preimage: JsonObject | null;
+  /** Null where `applied` was never recorded. */
+  readonly output: JsonObject | null;
+  /** Pre-images of all steps on the same lock key, oldest first: to restore an exact spelling. */
+  readonly siblings: readonly JsonObject[];
+}
+
+export interface StepSettings {
+  /** --rollout-timeout, milliseconds. */
+  readonly rolloutTimeoutMs: number;
+  /** --prove token: the exchange at STS is allowed (H17). */
+  readonly proveToken: boolean;
+  /** --wait-handoff, milliseconds. */
+  readonly handoffWaitMs: number;
+  /** `rollback --gitops live`: undo of a hand-off may be written live (H4). */
+  readonly gitopsLive: boolean;
+}
+
+export interface StepCtx {
+  readonly plan: {
+    readonly id: string;
+    readonly digest: string;
+    readonly clusterName: string;
+    readonly accountId: string;
+    readonly region: string;
+    readonly partition: string;
+    readonly oidcIssuer: string;
+  };
+  readonly run: string;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly say: Say;
+  readonly settings: StepSettings;
+  /** Client request token: hash of plan and step, the same on every attempt. */
+  readonly token: string;
+  /** Milliseconds by the servers' clocks, null before one was seen. */
+  serverTime(): number | null;
+  /** The one way to wait: asks `probe` until it answers other than null or the bound (ms) is over (RL811), telling why. */
+  until<T>(why: string, boundMs: number, probe: () => Promise<T | null>): Promise<T>;
+  gate(gate: Gate): GateState;
+}
+export interface ReadCtx extends StepCtx {
+  readonly kubernetes: (cluster?: string) => KubernetesReader;
+  readonly aws: (account: string) => AwsReader;
+}
+export interface WriteCtx extends StepCtx {
+  readonly kubernetes: (cluster?: string) => KubernetesWriter;
+  readonly aws: (account: string) => AwsWriter;
+}
+
+/** The contract of a step kind: one file, one line in the registry; nothing else may switch on kind. */
+export interface StepKind<P extends JsonObject = JsonObject> {
+  readonly kind: string;
+  readonly stages: readonly Stage[];
+  /** True for what a reviewer may set `skip` on. Gates, proofs and trust steps are false (H21). */
+  readonly skippable: boolean;
+  /** True where the undo must run whenever anything of its move's cutover started, even if this step never did (H1.4). */
+  readonly undoWithMove: boolean;
+  /** True where an applied step takes a rollout slot (`--rollouts`). */
+  readonly rollout: boolean;
+  /** Throws RL61x with the path where the parameters are not this kind's. */
+  parseParams(params: unknown): P;
+  describe(step: Step<P>): { readonly title: string; readonly effect: Effect; readonly undo: string };
+  changes(step: Step<P>, direction: 'apply' | 'undo'): readonly Change[];
+  reads(step: Step<P>): readonly Use[];
+  locks(step: Step<P>): readonly RefKey[];
+  /** Read again just before the step; anything it answers refuses the step (H21). */
+  preconditions(ctx: ReadCtx, step: Step<P>): Promise<readonly Drift[]>;
+  observe(ctx: ReadCtx, step: Step<P>): Promise<Observation>;
+  /** Only the fields that `apply` will write, raw, each `{ present, value }`, with uid and resourceVersion (H26). */
+  preimage(ctx: ReadCtx, step: Step<P>): Promise<JsonObject>;
+  /** Idempotent and stateless. */
+  apply(ctx: WriteCtx, step: Step<P>): Promise<Outcome>;
+  /** Idempotent; works when the output was never recorded; restores only what is still ours. */
+  undo(ctx: WriteCtx, step: Step<P>, record: UndoRecord): Promise<UndoOutcome>;
+}
+
+export const defineStep = <P extends JsonObject>(kind: StepKind<P>): StepKind => kind as unknown as StepKind;
+export type Registry = ReadonlyMap<string, StepKind>;
