@@ -1,0 +1,136 @@
+import http from 'node:http';
+import https from 'node:https';
+import type { KubeConfig } from '@kubernetes/client-node';
+import { RoleliftError } from '../model/error.js';
+import type { Transport } from '../model/http.js';
+import { type SocketOptions, socketTransport } from './http-transport.js';
+import { proxyFor } from './proxy.js';
+
+/** A way to one API server, as the user's kubeconfig or the pod's own account gives it. */
+export interface KubeConnection {
+  /** `https://host:port` without a slash at the end. */
+  readonly server: string;
+  readonly context: string;
+  /** The cluster's name in the kubeconfig; for EKS often its ARN. */
+  readonly clusterName: string;
+  readonly send: Transport;
+  /** The same on a connection that is not reused (H11). */
+  readonly sendFresh: Transport;
+}
+
+export interface KubeConfigOptions {
+  readonly kubeconfig?: string | undefined;
+  readonly context?: string | undefined;
+}
+
+/**
+ * Loads configuration with client-node: KUBECONFIG and its list of files, ~/.kube/config, in-cluster, exec plugins, certificates.
+ * Rejects with RL701 where there is none, or where the context is not in it.
+ */
+export const connect = async (options: KubeConfigOptions): Promise<KubeConnection> => {
+  const { KubeConfig: Config } = await import('@kubernetes/client-node');
+  const config = new Config();
+  try {
+    if (options.kubeconfig === undefined) config.loadFromDefault();
+    else config.loadFromFile(options.kubeconfig);
+  } catch (thrown) {
+    throw new RoleliftError(
+      {
+        code: 'RL701',
+        message: `the kubeconfig ${options.kubeconfig ?? 'that KUBECONFIG names'} cannot be read`,
+        remedy: 'Give a readable file with --kubeconfig, or set KUBECONFIG.',
+        fault: 'user',
+      },
+      { because: thrown, exit: 4 },
+    );
+  }
+  if (options.context !== undefined) {
+    if (config.getContextObject(options.context) === null) {
+      throw new RoleliftError(
+        {
+          code: 'RL701',
+          message: `the kubeconfig has no context "${options.context}"`,
+          cause: `it has: ${
+            config
+              .getContexts()
+              .map((context) => context.name)
+              .join(', ') || 'none'
+          }`,
+          remedy: 'Name one of these with --context.',
+          fault: 'user',
+        },
+        { exit: 4 },
+      );
+    }
+    config.setCurrentContext(options.context);
+  }
+  const cluster = config.getCurrentCluster();
+  // client-node invents this server where it finds no configuration at all.
+  if (cluster === null || (cluster.server === 'http://localhost:8080' && cluster.name === 'cluster')) {
+    throw new RoleliftError(
+      {
+        code: 'RL701',
+        message: 'no cluster is configured',
+        cause: 'there is no kubeconfig with a current context, and this is not a pod with a service account',
+        remedy: 'Set KUBECONFIG or give --kubeconfig and --context. To try rolelift without a cluster: rolelift demo.',
+        fault: 'user',
+      },
+      { exit: 4 },
+    );
+  }
+  const server = cluster.server.replace(/\/+$/, '');
+  return {
+    server,
+    context: config.getCurrentContext(),
+    clusterName: cluster.name,
+    send: socketTransport(socketOptions(config, server, true)),
+    sendFresh: socketTransport(socketOptions(config, server, false)),
+  };
+};
+
+/** client-node's own option builder refuses plain HTTP and makes an agent for every call; this keeps one agent alive. */
+const socketOptions = (config: KubeConfig, server: string, keepAlive: boolean): (() => Promise<SocketOptions>) => {
+  const inner = config as unknown as { applyOptions(options: SocketOptions): Promise<void> };
+  const proxyUrl = config.getCurrentCluster()?.proxyUrl ?? proxyFor(server, process.env);
+  let agent: http.Agent | https.Agent | undefined;
+  return async () => {
+    const options: SocketOptions = {};
+    await inner.applyOptions(options);
+    if (agent === undefined || !keepAlive) agent = await makeAgent(server, proxyUrl, keepAlive, options);
+    const user = config.getCurrentUser();
+    return {
+      ...options,
+      agent,
+      ...(user?.username === undefined ? {} : { auth: `${user.username}:${user.password ?? ''}` }),
+    };
+  };
+};
+
+const makeAgent = async (
+  server: string,
+  proxyUrl: string | undefined,
+  keepAlive: boolean,
+  tls: SocketOptions,
+): Promise<http.Agent | https.Agent> => {
+  const secure = server.startsWith('https:');
+  const common = { keepAlive, maxSockets: 64, maxFreeSockets: 16 };
+  const agentTls = {
+    ca: tls.ca,
+    cert: tls.cert,
+    key: tls.key,
+    servername: tls.servername,
+    rejectUnauthorized: tls.rejectUnauthorized,
+  };
+  const known = Object.fromEntries(Object.entries(agentTls).filter(([, value]) => value !== undefined));
+  if (proxyUrl !== undefined && proxyUrl !== '') {
+    if (proxyUrl.startsWith('socks')) {
+      const { SocksProxyAgent } = await import('socks-proxy-agent');
+      return new SocksProxyAgent(proxyUrl, { ...common, ...known }) as unknown as https.Agent;
+    }
+    const { HttpProxyAgent, HttpsProxyAgent } = await import('hpagent');
+    return secure
+      ? new HttpsProxyAgent({ ...common, ...known, proxy: proxyUrl })
+      : new HttpProxyAgent({ ...common, proxy: proxyUrl });
+  }
+  return secure ? new https.Agent({ ...common, ...known }) : new http.Agent(common);
+};
