@@ -1,0 +1,51 @@
+import type { Rule } from './rule.js';
+import { brokerDeniesRole } from './rules/rl101-broker-denies-role.js';
+import { brokerUnknown } from './rules/rl102-broker-unknown.js';
+import { roleMissing } from './rules/rl103-role-missing.js';
+import { patternUnusable } from './rules/rl104-pattern-unusable.js';
+import { hostNetworkBypass } from './rules/rl105-host-network-bypass.js';
+import { defaultRole } from './rules/rl106-default-role.js';
+import { annotationWithoutEffect } from './rules/rl108-annotation-without-effect.js';
+import { staticKeysWin } from './rules/rl109-static-keys-win.js';
+import { brokerCannotAssume } from './rules/rl110-broker-cannot-assume.js';
+import { brokerAbsentOnNode } from './rules/rl111-broker-absent-on-node.js';
+import { roleNotHeld } from './rules/rl112-role-not-held.js';
+import { oneAccountTwoRoles } from './rules/rl201-one-account-two-roles.js';
+import { bystanders } from './rules/rl202-bystanders.js';
+import { managedElsewhere } from './rules/rl203-managed-elsewhere.js';
+import { accountAlreadyBound } from './rules/rl204-account-already-bound.js';
+import { templateSetsCredentials } from './rules/rl205-template-sets-credentials.js';
+import { restartNeedsAPerson } from './rules/rl206-restart-needs-a-person.js';
+import { trustTooLarge } from './rules/rl301-trust-too-large.js';
+import { trustTooWide } from './rules/rl302-trust-too-wide.js';
+import { oidcProviderIncomplete } from './rules/rl306-oidc-provider-incomplete.js';
+import { notReadable } from './rules/rl501-not-readable.js';
+import { webhookNotHealthy } from './rules/rl502-webhook-not-healthy.js';
+import { ownIdentityInPlan } from './rules/rl503-own-identity-in-plan.js';
+
+/** Every rule, in the order of codes: one line a rule. */
+export const rules: readonly Rule[] = [
+  brokerDeniesRole,
+  brokerUnknown,
+  roleMissing,
+  patternUnusable,
+  hostNetworkBypass,
+  defaultRole,
+  annotationWithoutEffect,
+  staticKeysWin,
+  brokerCannotAssume,
+  brokerAbsentOnNode,
+  roleNotHeld,
+  oneAccountTwoRoles,
+  bystanders,
+  managedElsewhere,
+  accountAlreadyBound,
+  templateSetsCredentials,
+  restartNeedsAPerson,
+  trustTooLarge,
+  trustTooWide,
+  oidcProviderIncomplete,
+  notReadable,
+  webhookNotHealthy,
+  ownIdentityInPlan,
+];
