@@ -1,0 +1,325 @@
+import type { Estate, WorkloadUse } from '../findings/rule.js';
+import { byText } from '../model/canonical.js';
+import type { PlanOptions } from '../model/options.js';
+import { kubernetesRef, parseRoleArn, serviceAccountRef } from '../model/resource.js';
+import type { Mechanism, Stage } from '../model/words.js';
+import { agentStep, associationStep, chainSteps } from './association-steps.js';
+import { type Identity, type StepDraft, stepId, userText, workloadKey, workloadStepId } from './draft.js';
+import { handoffOf } from './handoff.js';
+import { brokerKeys, type Intent } from './proposals.js';
+import { newRoleSteps } from './role-steps.js';
+import { splitSteps } from './split-steps.js';
+import { audienceOf, issuersOf, providerStep, trustSteps } from './trust-steps.js';
+
+/** Kinds whose pods end by themselves: nothing is restarted, the next run takes the new identity. */
+const runsToEnd = new Set(['CronJob', 'Job']);
+
+/** Adds steps whose undo must be over before this one's begins. */
+export const undoneAfter = (draft: StepDraft, ids: readonly string[]): StepDraft => ({
+  ...draft,
+  undoDependsOn: [...new Set([...draft.undoDependsOn, ...ids])].sort(byText),
+});
+
+/** What a move's workloads must find in the end, as proofs and restarts ask for it. */
+export const identityOf = (to: NonNullable<Intent['proposal']['to']>): Identity => ({
+  mechanism: to.mechanism,
+  role: to.associationRole ?? to.role,
+});
+
+/** Annotations of the service account for IRSA: the role, and regional STS endpoints only where they are not the default. */
+export const accountAnnotations = (estate: Estate, role: string): Readonly<Record<string, string>> => {
+  const { prefix } = estate.inventory.webhook;
+  return {
+    [`${prefix}/role-arn`]: role,
+    ...(needsRegionalEndpoints(estate) ? { [`${prefix}/sts-regional-endpoints`]: 'true' } : {}),
+  };
+};
+
+/** First platform versions that know the annotation; from 1.22 on regional is the default (EKS User Guide, associate-service-account-role). */
+const knowsRegional: Readonly<Record<string, number>> = { '1.21': 3, '1.20': 3, '1.19': 7, '1.18': 9 };
+const needsRegionalEndpoints = (estate: Estate): boolean => {
+  const { cluster } = estate.inventory;
+  if (cluster.kind !== 'eks') return cluster.closedVpc;
+  const minor = /^v?(1\.\d+)/.exec(cluster.kubernetesVersion)?.[1] ?? '';
+  const platform = Number(/^eks\.(\d+)$/.exec(cluster.platformVersion ?? '')?.[1] ?? Number.NaN);
+  return Object.hasOwn(knowsRegional, minor) && platform >= (knowsRegional[minor] as number);
+};
+
+/** The broker's annotations on a template, with their values. */
+export const brokerAnnotations = (estate: Estate, use: WorkloadUse): Readonly<Record<string, string>> => {
+  const keys = new Set(brokerKeys(estate));
+  return Object.fromEntries(
+    Object.entries(use.workload.template.annotations)
+      .filter(([key]) => keys.has(key))
+      .sort(([left], [right]) => byText(left, right)),
+  );
+};
+
+const workloadRefOf = (use: WorkloadUse) =>
+  kubernetesRef(use.workload.ref.apiVersion, use.workload.ref.kind, use.workload.ref.namespace, use.workload.ref.name);
+
+interface Context {
+  readonly estate: Estate;
+  readonly options: PlanOptions;
+  readonly intent: Intent;
+  readonly to: NonNullable<Intent['proposal']['to']>;
+  readonly identity: Identity;
+}
+
+const annotateStep = (of: Context, dependsOn: readonly string[]): StepDraft => {
+  const { estate, to, intent } = of;
+  const { namespace, serviceAccount: name } = to;
+  const annotations = accountAnnotations(estate, to.role);
+  const known = estate.accounts.get(`${namespace}/${name}`)?.annotations ?? {};
+  return {
+    id: stepId('annotate-service-account', namespace, 'ServiceAccount', name),
+    kind: 'annotate-service-account',
+    stage: 'cutover',
+    move: intent.proposal.id,
+    target: serviceAccountRef(namespace, name),
+    params: { namespace, name, annotations, users: usersOf(intent) },
+    before: {
+      annotations: Object.fromEntries(
+        Object.keys(annotations).map((key) => [key, Object.hasOwn(known, key) ? (known[key] as string) : null]),
+      ),
+    },
+    after: { annotations },
+    dependsOn,
+    undoDependsOn: [],
+  };
+};
+
+/** Every workload that may use the account that the move ends on: those of the move, as no other is left on it (H21). */
+export const usersOf = (intent: Intent): readonly string[] =>
+  intent.proposal.uses.map((use) => userText(use.workload)).sort(byText);
+
+const restartStep = (of: Context, use: WorkloadUse, dependsOn: readonly string[]): StepDraft => ({
+  id: workloadStepId('restart-workload', use.workload),
+  kind: 'restart-workload',
+  stage: 'cutover',
+  move: of.intent.proposal.id,
+  target: workloadRefOf(use),
+  params: {
+    workload: workloadKey(use.workload),
+    identity: of.identity,
+    account: { namespace: of.to.namespace, name: of.to.serviceAccount },
+  },
+  before: {},
+  after: {},
+  dependsOn,
+  undoDependsOn: [],
+});
+
+const switchStep = (of: Context, use: WorkloadUse, dependsOn: readonly string[]): StepDraft => ({
+  id: workloadStepId('set-workload-service-account', use.workload),
+  kind: 'set-workload-service-account',
+  stage: 'cutover',
+  move: of.intent.proposal.id,
+  target: workloadRefOf(use),
+  params: {
+    workload: workloadKey(use.workload),
+    pointer: use.workload.serviceAccountPath ?? `${use.workload.templatePath}/spec/serviceAccountName`,
+    from: of.intent.proposal.subject.name,
+    to: of.to.serviceAccount,
+    identity: of.identity,
+  },
+  before: { serviceAccount: of.intent.proposal.subject.name },
+  after: { serviceAccount: of.to.serviceAccount },
+  dependsOn,
+  undoDependsOn: [],
+});
+
+const proveStep = (of: Context, dependsOn: readonly string[]): StepDraft => {
+  const { namespace, serviceAccount } = of.to;
+  const { from, uses } = of.intent.proposal;
+  return {
+    id: stepId('prove-identity', namespace, 'ServiceAccount', serviceAccount),
+    kind: 'prove-identity',
+    stage: 'cutover',
+    move: of.intent.proposal.id,
+    target: serviceAccountRef(namespace, serviceAccount),
+    params: {
+      namespace,
+      serviceAccount,
+      workloads: uses.map((use) => workloadKey(use.workload)),
+      identity: of.identity,
+      roleAccount: parseRoleArn(of.identity.role)?.account ?? of.estate.inventory.cluster.accountId,
+      previous: { broker: from.broker, role: from.role },
+    },
+    before: {},
+    after: {},
+    dependsOn,
+    undoDependsOn: [],
+  };
+};
+
+const removeAnnotationStep = (
+  of: Context,
+  use: WorkloadUse,
+  stage: Stage,
+  dependsOn: readonly string[],
+): StepDraft | null => {
+  const present = brokerAnnotations(of.estate, use);
+  const keys = Object.keys(present);
+  // A Job's template cannot be changed; its annotation ends with it.
+  if (keys.length === 0 || use.workload.ref.kind === 'Job') return null;
+  return {
+    id: workloadStepId('remove-pod-annotation', use.workload),
+    kind: 'remove-pod-annotation',
+    stage,
+    move: of.intent.proposal.id,
+    target: workloadRefOf(use),
+    params: { workload: workloadKey(use.workload), keys, identity: of.identity },
+    before: { annotations: present },
+    after: { annotations: Object.fromEntries(keys.map((key) => [key, null])) },
+    dependsOn,
+    undoDependsOn: [],
+  };
+};
+
+/** The gate that opens only when the new identity was seen in use, or a person says so (H10, H12). */
+export const useGate = (move: string, namespace: string, name: string, dependsOn: readonly string[]): StepDraft => {
+  const id = stepId('gate', namespace, 'ServiceAccount', name, 'proof-of-use');
+  return {
+    id,
+    kind: 'gate',
+    stage: 'retire',
+    move,
+    target: { api: 'none', kind: 'Gate', name: `${namespace}/${name}:proof-of-use` },
+    params: { gate: { id, kind: 'proof-of-use', move } },
+    before: {},
+    after: {},
+    dependsOn,
+    undoDependsOn: [],
+  };
+};
+
+const ids = (drafts: readonly StepDraft[]): readonly string[] => drafts.map((draft) => draft.id);
+
+/** Provider steps of the role's account, one an issuer; shared by every move of that account. */
+const providerSteps = (of: Context): ReadonlyMap<string, StepDraft> => {
+  const role = parseRoleArn(of.to.role);
+  const found = new Map<string, StepDraft>();
+  if (role === null) return found;
+  const audience = audienceOf(of.estate, of.to.namespace, of.to.serviceAccount);
+  for (const issuer of issuersOf(of.estate.inventory, of.options)) {
+    const step = providerStep(of.estate, {
+      account: role.account,
+      partition: role.partition,
+      issuer,
+      audiences: [audience],
+    });
+    if (step !== null) found.set(issuer, step);
+  }
+  return found;
+};
+
+/** What must hold in AWS before the account is bound: provider or agent, roles and policies, trust. */
+const prepareAws = (of: Context): readonly StepDraft[] => {
+  const { estate, options, intent, to } = of;
+  const mechanism: Mechanism = to.mechanism;
+  const shared = mechanism === 'irsa' ? providerSteps(of) : new Map<string, StepDraft>();
+  const agent = mechanism === 'pod-identity' ? agentStep(estate) : null;
+  const base = [...shared.values(), ...(agent === null ? [] : [agent])];
+  const bound = {
+    role: to.associationRole ?? to.role,
+    namespace: to.namespace,
+    serviceAccount: to.serviceAccount,
+    mechanism,
+  };
+  const providerOf = (issuer: string | null): readonly string[] => {
+    const step = issuer === null ? undefined : shared.get(issuer);
+    return step === undefined ? [] : [step.id];
+  };
+  if (intent.proposal.newRole) {
+    const created = newRoleSteps(estate, options, intent, [...ids([...shared.values()])]);
+    return [...base, ...created, ...(to.associationRole === null ? [] : chainSteps(estate, options, intent, created))];
+  }
+  if (to.associationRole !== null) return [...base, ...chainSteps(estate, options, intent, [])];
+  return [...base, ...trustSteps(estate, options, { ...bound, move: intent.proposal.id, dependsOn: providerOf })];
+};
+
+/**
+ * The steps of one move, in the order that keeps every workload's identity at every moment: trust beside the broker's, the
+ * binding, the restart, the proof; the old way goes only after proof of use. Rollback has its own order (H1): the old way
+ * back, the binding away, every pod that carries it replaced, the old identity proven, and only then the trust.
+ */
+export const moveSteps = (estate: Estate, options: PlanOptions, intent: Intent): readonly StepDraft[] => {
+  const { proposal } = intent;
+  if (proposal.to === null) return [];
+  const of: Context = { estate, options, intent, to: proposal.to, identity: identityOf(proposal.to) };
+  const aws = intent.bound ? [] : prepareAws(of);
+  const own = proposal.split ? splitSteps(estate, intent) : [];
+  const ready = [...ids(aws), ...ids(own)];
+  const bind = intent.bound
+    ? []
+    : [
+        of.to.mechanism === 'irsa'
+          ? annotateStep(of, ready)
+          : associationStep(estate, options, intent, of.identity, usersOf(intent), ready),
+      ];
+  const once = options.restart === 'once' && !proposal.split;
+  const switches = proposal.split ? proposal.uses.map((use) => switchStep(of, use, [...ready, ...ids(bind)])) : [];
+  const early = once ? removals(of, 'cutover', ids(bind)) : [];
+  const restarts =
+    proposal.split || intent.bound
+      ? []
+      : proposal.uses
+          .filter((use) => !runsToEnd.has(use.workload.ref.kind))
+          .map((use) => {
+            const removed = early.filter((step) => step.id === workloadStepId('remove-pod-annotation', use.workload));
+            return restartStep(of, use, [...ids(bind), ...ids(removed)]);
+          });
+  const prove = proveStep(of, [...ids(bind), ...ids(switches), ...ids(early), ...ids(restarts)]);
+  const late = once ? [] : removals(of, 'retire', [prove.id]);
+  const gate = late.length === 0 ? [] : [useGate(proposal.id, of.to.namespace, of.to.serviceAccount, [prove.id])];
+  const gated = late.map((step) => ({ ...step, dependsOn: [...step.dependsOn, ...ids(gate)] }));
+  const drafts = withUndoOrder({ aws, own, bind, switches, restarts, prove, removed: [...early, ...gated], gate });
+  return proposal.delivery === 'handoff' ? handoffOf(estate, intent, drafts) : drafts;
+};
+
+const removals = (of: Context, stage: Stage, dependsOn: readonly string[]): readonly StepDraft[] =>
+  of.intent.proposal.uses.flatMap((use) => {
+    const step = removeAnnotationStep(of, use, stage, dependsOn);
+    return step === null ? [] : [step];
+  });
+
+/** Hangs the undo graph of H1 on the steps of a move. */
+const withUndoOrder = (parts: {
+  readonly aws: readonly StepDraft[];
+  readonly own: readonly StepDraft[];
+  readonly bind: readonly StepDraft[];
+  readonly switches: readonly StepDraft[];
+  readonly restarts: readonly StepDraft[];
+  readonly prove: StepDraft;
+  readonly removed: readonly StepDraft[];
+  readonly gate: readonly StepDraft[];
+}): readonly StepDraft[] => {
+  const { aws, own, bind, switches, restarts, prove, removed, gate } = parts;
+  const oldWay = ids(removed);
+  const all = [...oldWay, ...ids(switches), ...ids(bind), ...ids(restarts)];
+  return [
+    ...aws.map((step) =>
+      step.move === null && step.kind !== 'create-oidc-provider'
+        ? undoneAfter(step, [prove.id])
+        : step.kind === 'create-oidc-provider'
+          ? undoneAfter(
+              step,
+              ids(aws).filter((id) => id !== step.id),
+            )
+          : undoneAfter(step, [prove.id]),
+    ),
+    ...own.map((step) =>
+      undoneAfter(
+        step,
+        step.kind === 'create-service-account' ? [prove.id, ...all, ...ids(own.slice(1))] : [prove.id, ...all],
+      ),
+    ),
+    ...bind.map((step) => undoneAfter(step, [...oldWay, ...ids(switches)])),
+    ...switches.map((step) => undoneAfter(step, oldWay)),
+    ...restarts.map((step) => undoneAfter(step, ids(bind))),
+    undoneAfter(prove, all),
+    ...gate,
+    ...removed,
+  ].map((step) => ({ ...step, undoDependsOn: step.undoDependsOn.filter((id) => id !== step.id) }));
+};

@@ -1,0 +1,174 @@
+import type { Estate } from '../findings/rule.js';
+import type { Inventory } from '../model/inventory.js';
+import type { JsonObject } from '../model/json.js';
+import type { PlanOptions } from '../model/options.js';
+import { parseRoleArn } from '../model/resource.js';
+import type { Mechanism } from '../model/words.js';
+import { addStatement, statementFor } from '../trust/edit.js';
+import { issuerHost, providerArnFor } from '../trust/statement.js';
+import type { StepDraft } from './draft.js';
+import { roleOf } from './roles.js';
+
+/** Non-white-space characters of a trust policy where the account's quota was not read (IAM quotas: 2048 by default). */
+export const defaultTrustLimit = 2048;
+export const trustLimit = (inventory: Inventory, account: string): number => {
+  const quotas = inventory.accounts.find((known) => known.id === account)?.quotas ?? {};
+  return Object.hasOwn(quotas, 'AssumeRolePolicySizeQuota')
+    ? (quotas.AssumeRolePolicySizeQuota as number)
+    : defaultTrustLimit;
+};
+
+/** Issuers whose tokens must be trusted: the one given, else the cluster's; several only while it changes its issuer. */
+export const issuersOf = (inventory: Inventory, options: PlanOptions): readonly string[] =>
+  options.oidcIssuer !== null ? [options.oidcIssuer] : inventory.cluster.oidcIssuers.filter((issuer) => issuer !== '');
+
+/** The audience of the tokens that the webhook mounts for this account: its own annotation's, else the webhook's. */
+export const audienceOf = (estate: Estate, namespace: string, serviceAccount: string): string => {
+  const { webhook } = estate.inventory;
+  const annotations = estate.accounts.get(`${namespace}/${serviceAccount}`)?.annotations ?? {};
+  const key = `${webhook.prefix}/audience`;
+  const own = Object.hasOwn(annotations, key) ? (annotations[key] as string) : '';
+  return own !== '' ? own : webhook.audience !== '' ? webhook.audience : 'sts.amazonaws.com';
+};
+
+export interface TrustOf {
+  readonly role: string;
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  readonly mechanism: Mechanism;
+}
+
+/** The statements that a role needs so that exactly this service account may have it; one an issuer. */
+export const trustStatements = (
+  estate: Estate,
+  options: PlanOptions,
+  of: TrustOf,
+): readonly { readonly issuer: string | null; readonly statement: JsonObject }[] => {
+  const { cluster } = estate.inventory;
+  const { namespace, serviceAccount } = of;
+  if (of.mechanism === 'pod-identity')
+    return [
+      {
+        issuer: null,
+        statement: statementFor({
+          mechanism: 'pod-identity',
+          clusterArn: cluster.arn,
+          namespace,
+          serviceAccount,
+          disableSessionTags: options.disableSessionTags,
+        }),
+      },
+    ];
+  const role = parseRoleArn(of.role);
+  return issuersOf(estate.inventory, options).map((issuer) => ({
+    issuer,
+    statement: statementFor({
+      mechanism: 'irsa',
+      providerArn: providerArnFor(role?.partition ?? cluster.partition, role?.account ?? cluster.accountId, issuer),
+      issuer,
+      audience: audienceOf(estate, namespace, serviceAccount),
+      namespace,
+      serviceAccount,
+    }),
+  }));
+};
+
+/** Whether one more service account's statements fit the role's trust policy; true where the policy was not read. */
+export const trustFits = (estate: Estate, options: PlanOptions, role: string, mechanism: Mechanism): boolean => {
+  const known = roleOf(estate, role);
+  if (known === undefined) return true;
+  const sample = { role, mechanism, namespace: 'n'.repeat(20), serviceAccount: 'a'.repeat(20) };
+  const limit = trustLimit(estate.inventory, known.account);
+  let text = known.trust;
+  for (const { statement } of trustStatements(estate, options, sample)) {
+    const added = addStatement(text, statement, { limit });
+    if (added.is === 'refused') return added.reason !== 'too-large';
+    text = added.text;
+  }
+  return true;
+};
+
+/** `<ns>.<sa>`, with the host behind it for a second issuer: the phase of a trust step's id. */
+const trustPhase = (of: TrustOf, issuer: string | null, first: boolean): string =>
+  `${of.namespace}.${of.serviceAccount}${first || issuer === null ? '' : `.${issuerHost(issuer)}`}`;
+
+/** One `add-trust-statement` step per move, role and issuer. */
+export const trustSteps = (
+  estate: Estate,
+  options: PlanOptions,
+  of: TrustOf & { readonly move: string; readonly dependsOn: (issuer: string | null) => readonly string[] },
+): readonly StepDraft[] => {
+  const role = parseRoleArn(of.role);
+  if (role === null) return [];
+  return trustStatements(estate, options, of).map(({ issuer, statement }, index) =>
+    trustStep(estate, {
+      move: of.move,
+      roleArn: of.role,
+      statement,
+      phase: trustPhase(of, issuer, index === 0),
+      dependsOn: of.dependsOn(issuer),
+    }),
+  );
+};
+
+/** The step that adds one statement to one role's trust policy. */
+export const trustStep = (
+  estate: Estate,
+  of: {
+    readonly move: string;
+    readonly roleArn: string;
+    readonly statement: JsonObject;
+    readonly phase: string;
+    readonly dependsOn: readonly string[];
+  },
+): StepDraft => {
+  const role = parseRoleArn(of.roleArn);
+  const [account, name] = [role?.account ?? '', role?.name ?? of.roleArn];
+  return {
+    id: `add-trust-statement:${account}/Role/${name}:${of.phase}`,
+    kind: 'add-trust-statement',
+    stage: 'prepare',
+    move: of.move,
+    target: { api: 'iam', kind: 'Role', account, name },
+    params: {
+      account,
+      role: name,
+      roleArn: of.roleArn,
+      statement: of.statement,
+      limit: trustLimit(estate.inventory, account),
+    },
+    before: { statement: null },
+    after: { statement: of.statement },
+    dependsOn: of.dependsOn,
+    undoDependsOn: [],
+  };
+};
+
+/** The provider of one issuer in one account, where it is missing or lacks the audience; null where nothing is to do. */
+export const providerStep = (
+  estate: Estate,
+  of: {
+    readonly account: string;
+    readonly partition: string;
+    readonly issuer: string;
+    readonly audiences: readonly string[];
+  },
+): StepDraft | null => {
+  const arn = providerArnFor(of.partition, of.account, of.issuer);
+  const known = estate.inventory.oidcProviders.find((provider) => provider.arn === arn);
+  const missing = of.audiences.filter((audience) => !(known?.audiences ?? []).includes(audience));
+  if (known !== undefined && missing.length === 0) return null;
+  const host = issuerHost(of.issuer);
+  return {
+    id: `create-oidc-provider:${of.account}/OIDCProvider/${host}`,
+    kind: 'create-oidc-provider',
+    stage: 'prepare',
+    move: null,
+    target: { api: 'iam', kind: 'OIDCProvider', account: of.account, name: host },
+    params: { account: of.account, issuer: `https://${host}`, audiences: [...of.audiences] },
+    before: { exists: known !== undefined, audiences: known === undefined ? [] : [...known.audiences] },
+    after: { exists: true, audiences: [...new Set([...(known?.audiences ?? []), ...of.audiences])] },
+    dependsOn: [],
+    undoDependsOn: [],
+  };
+};
