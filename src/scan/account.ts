@@ -1,0 +1,130 @@
+import { byKey, byText } from '../model/canonical.js';
+import type { ClusterNode, Inventory, NodeRole, Policy, Role } from '../model/inventory.js';
+import type { ReadClients } from '../model/ports.js';
+import { parseRoleArn } from '../model/resource.js';
+import { accountReader, type SafeAws, safeAws } from './aws-calls.js';
+import { type ClusterName, findEksCluster, partitionOf } from './cluster.js';
+import { createProfiles, withInstances } from './ec2.js';
+import { type EksPart, readEks } from './eks.js';
+import type { Gaps } from './gaps.js';
+import { readIam } from './iam.js';
+import type { ClusterPart } from './kubernetes.js';
+import { readNodeRoles } from './node-roles.js';
+import type { ScanOptions } from './options.js';
+
+/** The account that the default credentials belong to, and what it knows of the cluster. */
+export interface HomePart {
+  readonly account: string;
+  /** The caller's own ARN. */
+  readonly arn: string;
+  /** The account that the cluster is in. */
+  readonly clusterAccount: string;
+  readonly region: string;
+  readonly eks: EksPart | null;
+  readonly nodes: readonly ClusterNode[];
+  readonly nodeRoles: readonly NodeRole[];
+}
+
+/** Reads the cluster's account: EKS, instances, node roles. Null where no credentials answer (a gap). */
+export const readHome = async (
+  clients: ReadClients,
+  options: ScanOptions,
+  named: ClusterName,
+  part: ClusterPart,
+  gaps: Gaps,
+): Promise<HomePart | null> => {
+  const caller = await accountReader(clients, options.account ?? '', gaps, [
+    'roles, trust policies, OIDC providers, associations, add-ons and node roles',
+  ]);
+  if (caller === null) return null;
+  // The cluster may be in another account than the default credentials: then that account's own are used.
+  const owner =
+    named.account === null || named.account === caller.account
+      ? caller
+      : await accountReader(clients, named.account, gaps, ['EKS, instances and node roles of the cluster']);
+  const region = named.region ?? options.region ?? owner?.reader.region ?? caller.reader.region;
+  const base = { account: caller.account, arn: caller.arn, clusterAccount: named.account ?? caller.account, region };
+  if (owner === null) return { ...base, eks: null, nodes: part.nodes, nodeRoles: [] };
+  const aws = safeAws(owner.reader, gaps, region);
+  const cluster = await findEksCluster(aws, options, named, gaps);
+  const eks = cluster === null ? null : await readEks(aws, cluster, gaps);
+  const roleOfProfile = createProfiles(aws);
+  const nodes = await withInstances(
+    aws,
+    part.nodes,
+    roleOfProfile,
+    new Map((eks?.nodegroups ?? []).map(({ name, role }) => [name, role])),
+    eks?.autoModeRole ?? null,
+  );
+  const nodeRoles = await readNodeRoles(
+    {
+      nodes,
+      objects: part.objects,
+      eks,
+      cluster: named.name || String(cluster?.['name'] ?? ''),
+      partition: partitionOf(region),
+      accountId: base.clusterAccount,
+    },
+    aws,
+    roleOfProfile,
+    gaps,
+    options.sharing,
+  );
+  return { ...base, eks, nodes, nodeRoles };
+};
+
+export interface AccountPart {
+  readonly roles: readonly Role[];
+  readonly rolesMissing: readonly string[];
+  readonly policies: readonly Policy[];
+  readonly providers: Inventory['oidcProviders'];
+  readonly accounts: Inventory['accounts'];
+}
+
+/** IAM of every account that a wanted role is in, the cluster's own always among them. */
+export const readAccounts = async (
+  clients: ReadClients,
+  options: ScanOptions,
+  home: HomePart,
+  wanted: readonly string[],
+  gaps: Gaps,
+): Promise<AccountPart> => {
+  const byAccount = new Map<string, string[]>([
+    [home.clusterAccount, []],
+    [home.account, []],
+  ]);
+  for (const arn of wanted) {
+    const account = parseRoleArn(arn)?.account;
+    if (account === undefined) continue;
+    byAccount.set(account, [...(byAccount.get(account) ?? []), arn]);
+  }
+  const parts = await Promise.all(
+    [...byAccount.entries()]
+      .sort(([left], [right]) => byText(left, right))
+      .map(async ([id, arns]) => {
+        const credentials = options.accounts[id] ?? (id === home.account ? 'default' : 'none');
+        const reached = await accountReader(
+          clients,
+          id,
+          gaps,
+          arns.map((arn) => `trust and policies of ${arn}`).slice(0, 20),
+        );
+        if (reached === null) return { id, credentials: 'none', iam: null };
+        const aws: SafeAws = safeAws(reached.reader, gaps);
+        return {
+          id,
+          credentials: credentials === 'none' ? 'default' : credentials,
+          iam: await readIam(aws, { arns, byName: [] }, gaps),
+        };
+      }),
+  );
+  const policies = new Map<string, Policy>();
+  for (const { iam } of parts) for (const policy of iam?.policies ?? []) policies.set(policy.arn, policy);
+  return {
+    roles: parts.flatMap(({ iam }) => iam?.roles ?? []).sort(byKey(({ arn }) => arn)),
+    rolesMissing: parts.flatMap(({ iam }) => iam?.rolesMissing ?? []).sort(byText),
+    policies: [...policies.values()].sort(byKey(({ arn }) => arn)),
+    providers: parts.flatMap(({ iam }) => iam?.providers ?? []).sort(byKey(({ arn }) => arn)),
+    accounts: parts.map(({ id, credentials, iam }) => ({ id, quotas: iam?.quotas ?? {}, credentials })),
+  };
+};
