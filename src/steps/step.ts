@@ -18,6 +18,10 @@ export type Change =
       /** The write starts a rollout. */
       readonly rollout: boolean;
       readonly subresource?: string;
+      /** Admission only, nothing is stored. */
+      readonly dryRun?: boolean;
+      /** Written only where the estate needs it; `ref.name` is `*` where the object is known at run time only. */
+      readonly maybe?: boolean;
     }
   | {
       readonly api: 'aws';
@@ -25,6 +29,7 @@ export type Change =
       readonly operation: string;
       readonly account: string;
       readonly input: JsonObject;
+      readonly maybe?: boolean;
     };
 
 /** One read, resolved against the rows of model/operations.ts. */
@@ -105,6 +110,11 @@ export interface StepCtx {
   readonly token: string;
   /** Milliseconds by the servers' clocks, null before one was seen. */
   serverTime(): number | null;
+  /**
+   * Trust documents of this run by role, oldest first, as text: what was read before a write and what was written. A read that
+   * equals an older one is stale (H20). One map for the whole run, seeded from the journal's pre-images and outputs.
+   */
+  readonly known?: Map<RefKey, string[]>;
   /** The one way to wait: asks `probe` until it answers other than null or the bound (ms) is over (RL811), telling why. */
   until<T>(why: string, boundMs: number, probe: () => Promise<T | null>): Promise<T>;
   gate(gate: Gate): GateState;
@@ -128,10 +138,19 @@ export interface StepKind<P extends JsonObject = JsonObject> {
   readonly undoWithMove: boolean;
   /** True where an applied step takes a rollout slot (`--rollouts`). */
   readonly rollout: boolean;
+  /**
+   * True for kinds that look and wait (proofs, gates, hand-offs): an observation of `applied` before they started never
+   * makes them `skipped`; `apply` is asked, and what it finds is recorded.
+   */
+  readonly checks?: boolean;
   /** Throws RL61x with the path where the parameters are not this kind's. */
   parseParams(params: unknown): P;
   describe(step: Step<P>): { readonly title: string; readonly effect: Effect; readonly undo: string };
-  changes(step: Step<P>, direction: 'apply' | 'undo'): readonly Change[];
+  /**
+   * Its writes as data. Marks carry the plan's id, which `planId` gives; without it they read `this-plan`. A write that only
+   * some estates need (a pod to be replaced) is among them with `maybe`.
+   */
+  changes(step: Step<P>, direction: 'apply' | 'undo', planId?: string): readonly Change[];
   reads(step: Step<P>): readonly Use[];
   locks(step: Step<P>): readonly RefKey[];
   /** Read again just before the step; anything it answers refuses the step (H21). */

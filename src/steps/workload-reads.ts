@@ -1,0 +1,32 @@
+import { kubernetesRef } from '../model/resource.js';
+import { type WorkloadParam, workloadRef } from './params.js';
+import { accountUserReads } from './pods.js';
+import type { Use } from './step.js';
+
+/** What is read to watch a workload's rollout and to find its pods through ReplicaSets and Jobs. */
+export const workloadReads = (
+  workload: WorkloadParam,
+  account?: { readonly namespace: string; readonly name: string },
+): readonly Use[] => {
+  const own = workloadRef(workload);
+  const all = { ...own, name: '*' };
+  const list = (apiVersion: string, kind: string): Use => ({
+    api: 'kubernetes',
+    verb: 'list',
+    ref: kubernetesRef(apiVersion, kind, workload.namespace, '*'),
+  });
+  const between =
+    workload.kind === 'Deployment'
+      ? [list('apps/v1', 'ReplicaSet')]
+      : workload.kind === 'CronJob'
+        ? [list('batch/v1', 'Job')]
+        : [];
+  return [
+    { api: 'kubernetes', verb: 'get', ref: own },
+    { api: 'kubernetes', verb: 'list', ref: all },
+    { api: 'kubernetes', verb: 'watch', ref: all },
+    ...between,
+    list('v1', 'Pod'),
+    ...(account === undefined ? [] : accountUserReads(account.namespace)),
+  ];
+};
