@@ -69,7 +69,13 @@ const matchesTerm = (labels: Readonly<Record<string, string>>, expression: unkno
 };
 
 const affinityAllows = (view: PodView, node: ClusterNode): boolean => {
-  const terms = listAt(view.scheduling, 'affinity', 'nodeAffinity', 'requiredDuringSchedulingIgnoredDuringExecution', 'nodeSelectorTerms');
+  const terms = listAt(
+    view.scheduling,
+    'affinity',
+    'nodeAffinity',
+    'requiredDuringSchedulingIgnoredDuringExecution',
+    'nodeSelectorTerms',
+  );
   return (
     terms.length === 0 ||
     terms.some((term) => listAt(term, 'matchExpressions').every((expression) => matchesTerm(node.labels, expression)))
@@ -114,14 +120,22 @@ export const podIdentityObstacles = (estate: Estate, use: WorkloadUse): readonly
   const of = (compute: ClusterNode['compute']): readonly string[] =>
     nodes.filter((node) => node.compute === compute).map(({ name }) => name);
   const windows =
-    (view.nodeSelector['kubernetes.io/os'] ?? view.nodeSelector['beta.kubernetes.io/os'] ?? textAt(view.scheduling, 'os', 'name')) ===
-      'windows' || nodes.some((node) => node.compute === 'windows' && running.has(node.name));
+    (view.nodeSelector['kubernetes.io/os'] ??
+      view.nodeSelector['beta.kubernetes.io/os'] ??
+      textAt(view.scheduling, 'os', 'name')) === 'windows' ||
+    nodes.some((node) => node.compute === 'windows' && running.has(node.name));
   const fargate = profile !== null || nodes.some((node) => node.compute === 'fargate' && running.has(node.name));
-  const hybrid = of('hybrid').filter((name) => running.has(name) || at(view, 'nodeSelector', 'eks.amazonaws.com/compute-type') === 'hybrid');
+  const hybrid = of('hybrid').filter(
+    (name) => running.has(name) || at(view, 'nodeSelector', 'eks.amazonaws.com/compute-type') === 'hybrid',
+  );
   return [
-    ...(fargate ? [`it runs on Fargate${profile === null ? '' : ` (profile ${profile})`}, where the agent cannot`] : []),
+    ...(fargate
+      ? [`it runs on Fargate${profile === null ? '' : ` (profile ${profile})`}, where the agent cannot`]
+      : []),
     ...(windows ? ['it runs on Windows nodes, where the agent cannot'] : []),
-    ...(hybrid.length > 0 ? [`it runs on hybrid nodes (${sorted(hybrid).join(', ')}), whose agent is off by default`] : []),
+    ...(hybrid.length > 0
+      ? [`it runs on hybrid nodes (${sorted(hybrid).join(', ')}), whose agent is off by default`]
+      : []),
     ...(agentInstallable(inventory) ? [] : ['there is no Pod Identity agent, and none can be installed']),
   ];
 };

@@ -5,6 +5,7 @@ import { roleMissing } from './rules/rl103-role-missing.js';
 import { patternUnusable } from './rules/rl104-pattern-unusable.js';
 import { hostNetworkBypass } from './rules/rl105-host-network-bypass.js';
 import { defaultRole } from './rules/rl106-default-role.js';
+import { sessionAttributesLost } from './rules/rl107-session-attributes-lost.js';
 import { annotationWithoutEffect } from './rules/rl108-annotation-without-effect.js';
 import { staticKeysWin } from './rules/rl109-static-keys-win.js';
 import { brokerCannotAssume } from './rules/rl110-broker-cannot-assume.js';
@@ -16,6 +17,17 @@ import { managedElsewhere } from './rules/rl203-managed-elsewhere.js';
 import { accountAlreadyBound } from './rules/rl204-account-already-bound.js';
 import { templateSetsCredentials } from './rules/rl205-template-sets-credentials.js';
 import { restartNeedsAPerson } from './rules/rl206-restart-needs-a-person.js';
+import { mechanismNotAvailable } from './rules/rl207-mechanism-not-available.js';
+import { customOwner } from './rules/rl208-custom-owner.js';
+import { webhookSkipped } from './rules/rl209-webhook-skipped.js';
+import { noSpareReplica } from './rules/rl210-no-spare-replica.js';
+import { tokenUnreadable } from './rules/rl211-token-unreadable.js';
+import { nameReferencedElsewhere } from './rules/rl212-name-referenced-elsewhere.js';
+import { egressNotOpen } from './rules/rl213-egress-not-open.js';
+import { chainsRoles } from './rules/rl214-chains-roles.js';
+import { tagBasedPolicies } from './rules/rl215-tag-based-policies.js';
+import { regionInjected } from './rules/rl216-region-injected.js';
+import { sdkUnknown } from './rules/rl217-sdk-unknown.js';
 import { trustTooLarge } from './rules/rl301-trust-too-large.js';
 import { trustTooWide } from './rules/rl302-trust-too-wide.js';
 import { oidcProviderIncomplete } from './rules/rl306-oidc-provider-incomplete.js';
@@ -31,6 +43,7 @@ export const rules: readonly Rule[] = [
   patternUnusable,
   hostNetworkBypass,
   defaultRole,
+  sessionAttributesLost,
   annotationWithoutEffect,
   staticKeysWin,
   brokerCannotAssume,
@@ -42,6 +55,17 @@ export const rules: readonly Rule[] = [
   accountAlreadyBound,
   templateSetsCredentials,
   restartNeedsAPerson,
+  mechanismNotAvailable,
+  customOwner,
+  webhookSkipped,
+  noSpareReplica,
+  tokenUnreadable,
+  nameReferencedElsewhere,
+  egressNotOpen,
+  chainsRoles,
+  tagBasedPolicies,
+  regionInjected,
+  sdkUnknown,
   trustTooLarge,
   trustTooWide,
   oidcProviderIncomplete,

@@ -10,7 +10,10 @@ export interface KeyUse {
   readonly keys: readonly string[];
 }
 
-const documentsOf = (estate: Estate, arn: string): readonly { where: string; document: ReturnType<typeof parseTrust> }[] => {
+const documentsOf = (
+  estate: Estate,
+  arn: string,
+): readonly { where: string; document: ReturnType<typeof parseTrust> }[] => {
   const role = roleByArn(estate.inventory, arn);
   if (role === undefined) return [];
   return [
@@ -30,7 +33,8 @@ const usesOf = (
   });
 
 /** Where a role's own documents test keys that depend on how a session came to be (H16). */
-export const sessionKeyUses = (estate: Estate, arn: string): readonly KeyUse[] => usesOf(estate, arn, sessionDependentKeys);
+export const sessionKeyUses = (estate: Estate, arn: string): readonly KeyUse[] =>
+  usesOf(estate, arn, sessionDependentKeys);
 
 /** Where a role's own policies test principal or request tags, which Pod Identity sets (H16); our own trust does so too, and is left out. */
 export const tagKeyUses = (estate: Estate, arn: string): readonly KeyUse[] =>

@@ -9,7 +9,8 @@ export const sessionAttributesLost: Rule = {
   severity: 'warn',
   acceptable: true,
   says: 'session-name or external-id have no equivalent, or a policy tests a key that depends on how the session came to be',
-  remedy: 'Search the named policies, and those of other systems, for the session name, user id or external id, and widen them before the move.',
+  remedy:
+    'Search the named policies, and those of other systems, for the session name, user id or external id, and widen them before the move.',
   explain: `A session of a role has a name and other attributes besides the role. kiam names it \`kiam-…\` (the pod can choose the rest by \`iam.amazonaws.com/session-name\`) and can pass an external id. IRSA lets the SDK choose the session name, Pod Identity builds one of cluster and pod, and neither passes an external id.
 
 Some policies test such attributes: \`sts:ExternalId\`, \`sts:RoleSessionName\`, \`aws:userid\`, \`aws:FederatedProvider\`, \`aws:SourceIdentity\`, \`ec2:SourceInstanceARN\` and the like. Resource policies can name the session itself, as in \`assumed-role/NAME/kiam-kiam\`. After the move they no longer match, and the workload is denied something that it could do before.

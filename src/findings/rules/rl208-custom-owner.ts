@@ -7,7 +7,8 @@ export const customOwner: Rule = {
   severity: 'warn',
   acceptable: true,
   says: 'pods are templated by a custom resource; its path to the service account is named where known',
-  remedy: 'Change the custom resource at the named path, or where its operator documents it; Rolelift patches no object that an operator rewrites.',
+  remedy:
+    'Change the custom resource at the named path, or where its operator documents it; Rolelift patches no object that an operator rewrites.',
   explain: `The pods of this workload are not made from a Deployment or the like, but by an operator that reads a custom resource (an Argo Rollout, a Strimzi Kafka, a Spark application, and so on). Whatever is changed below that resource the operator puts back.
 
 So the service account, the annotations and the restart are changed in the custom resource. For well-known kinds Rolelift knows where in it they stand, and says so in the evidence; for others the operator's documentation has to tell.

@@ -19,7 +19,9 @@ export const tokenObstacle = (view: PodView, kubernetesVersion: string): string 
   if (named.size === 0) return null;
   const minor = minorOf(kubernetesVersion);
   if (minor !== null && minor < 19) return 'before Kubernetes 1.19 a user other than root needs fsGroup';
-  return new Set(users).size > 1 ? 'its containers run as different users, and no fsGroup lets them share the file' : null;
+  return new Set(users).size > 1
+    ? 'its containers run as different users, and no fsGroup lets them share the file'
+    : null;
 };
 
 export const tokenUnreadable: Rule = {
