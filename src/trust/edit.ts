@@ -1,3 +1,4 @@
+import { byText, canonical } from '../model/canonical.js';
 import { isObject, type JsonObject } from '../model/json.js';
 import {
   canonicalDocument,
@@ -115,9 +116,9 @@ export const addStatement = (text: string, statement: Statement, options: AddOpt
   if (dead.length > 0) return deadPrincipals(dead);
   const limit = options.limit ?? Number.POSITIVE_INFINITY;
   const marked = withFreeSid(document, statement);
-  const apart = render(document, [...document.statements, marked]);
-  if (sizeOf(apart) <= limit) {
-    return { is: 'changed', text: apart, size: sizeOf(apart), sid: marked.Sid as string, joined: false };
+  const alone = render(document, [...document.statements, marked]);
+  if (sizeOf(alone) <= limit) {
+    return { is: 'changed', text: alone, size: sizeOf(alone), sid: marked.Sid as string, joined: false };
   }
   const place = document.statements.findIndex((one) => isOurs(one) && sameButList(one, statement) !== null);
   const host = document.statements[place];
@@ -133,7 +134,7 @@ export const addStatement = (text: string, statement: Statement, options: AddOpt
     if (size <= limit) return { is: 'changed', text: together, size, sid: host.Sid as string, joined: true };
     return tooLarge(size, limit);
   }
-  return tooLarge(sizeOf(apart), limit);
+  return tooLarge(sizeOf(alone), limit);
 };
 
 const tooLarge = (size: number, limit: number): Refusal => ({
@@ -271,18 +272,26 @@ const same = (left: string, right: string): boolean => {
   return one.is === 'document' && other.is === 'document' && canonicalDocument(one) === canonicalDocument(other);
 };
 
+/** A statement of ours as one statement for each subject in its list; any other as it is. */
+const apart = (statement: Statement): readonly Statement[] => {
+  const key = isOurs(statement) ? joinableKey(statement) : null;
+  return key
+    ? valuesAt(statement, key.operator, key.key).map((value) => withValues(statement, key.operator, key.key, [value]))
+    : [statement];
+};
+
 /** Whether live differs from what we wrote by more than statements of ours. */
 const editedByOthers = (request: RestoreRequest): boolean => {
+  const bare = (statement: Statement): string => canonicalStatement(statement, { sid: false });
+  const mine = new Set([request.statement, ...(request.siblings ?? [])].flatMap(apart).map(bare));
   const strip = (text: string): string | null => {
     const document = parseTrust(text);
     if (document.is !== 'document') return null;
-    const mine = [request.statement, ...(request.siblings ?? [])];
-    const left = document.statements.filter((one) => !(isOurs(one) && mine.some((other) => overlaps(one, other))));
-    const { Statement: _, ...rest } = document.json;
-    return JSON.stringify([Object.entries(rest).sort(), left.map((one) => canonicalStatement(one)).sort()]);
+    const left = document.statements
+      .flatMap(apart)
+      .flatMap((one) => (isOurs(one) ? (mine.has(bare(one)) ? [] : [bare(one)]) : [canonicalStatement(one)]));
+    const { Statement: _statement, ...rest } = document.json;
+    return canonical([rest, left.sort(byText)]);
   };
   return strip(request.after) !== strip(request.live);
 };
-
-const overlaps = (statement: Statement, other: Statement): boolean =>
-  sameStatement(statement, other) || sameButList(statement, other) !== null;
