@@ -4,7 +4,15 @@ import type { PlanOptions } from '../model/options.js';
 import { kubernetesRef, parseRoleArn, serviceAccountRef } from '../model/resource.js';
 import type { Mechanism, Stage } from '../model/words.js';
 import { agentStep, associationStep, chainSteps } from './association-steps.js';
-import { type Identity, type StepDraft, stepId, userText, workloadKey, workloadStepId } from './draft.js';
+import {
+  type Identity,
+  type StepDraft,
+  stepId,
+  userText,
+  type WorkloadKey,
+  workloadKey,
+  workloadStepId,
+} from './draft.js';
 import { handoffOf } from './handoff.js';
 import { brokerKeys, type Intent } from './proposals.js';
 import { newRoleSteps } from './role-steps.js';
@@ -129,6 +137,9 @@ const switchStep = (of: Context, use: WorkloadUse, dependsOn: readonly string[])
   undoDependsOn: [],
 });
 
+const accountOfRole = (of: Context): string =>
+  parseRoleArn(of.identity.role)?.account ?? of.estate.inventory.cluster.accountId;
+
 const proveStep = (of: Context, dependsOn: readonly string[]): StepDraft => {
   const { namespace, serviceAccount } = of.to;
   const { from, uses } = of.intent.proposal;
@@ -143,7 +154,7 @@ const proveStep = (of: Context, dependsOn: readonly string[]): StepDraft => {
       serviceAccount,
       workloads: uses.map((use) => workloadKey(use.workload)),
       identity: of.identity,
-      roleAccount: parseRoleArn(of.identity.role)?.account ?? of.estate.inventory.cluster.accountId,
+      roleAccount: accountOfRole(of),
       previous: { broker: from.broker, role: from.role },
     },
     before: {},
@@ -178,7 +189,18 @@ const removeAnnotationStep = (
 };
 
 /** The gate that opens only when the new identity was seen in use, or a person says so (H10, H12). */
-export const useGate = (move: string, namespace: string, name: string, dependsOn: readonly string[]): StepDraft => {
+export const useGate = (
+  move: string,
+  of: {
+    readonly namespace: string;
+    readonly serviceAccount: string;
+    readonly workloads: readonly WorkloadKey[];
+    readonly identity: Identity;
+    readonly roleAccount: string;
+  },
+  dependsOn: readonly string[],
+): StepDraft => {
+  const { namespace, serviceAccount: name } = of;
   const id = stepId('gate', namespace, 'ServiceAccount', name, 'proof-of-use');
   return {
     id,
@@ -186,7 +208,7 @@ export const useGate = (move: string, namespace: string, name: string, dependsOn
     stage: 'retire',
     move,
     target: { api: 'none', kind: 'Gate', name: `${namespace}/${name}:proof-of-use` },
-    params: { gate: { id, kind: 'proof-of-use', move } },
+    params: { gate: { id, kind: 'proof-of-use', move }, evidence: of },
     before: {},
     after: {},
     dependsOn,
@@ -272,7 +294,22 @@ export const moveSteps = (estate: Estate, options: PlanOptions, intent: Intent):
           });
   const prove = proveStep(of, [...ids(bind), ...ids(switches), ...ids(early), ...ids(restarts)]);
   const late = once ? [] : removals(of, 'retire', [prove.id]);
-  const gate = late.length === 0 ? [] : [useGate(proposal.id, of.to.namespace, of.to.serviceAccount, [prove.id])];
+  const gate =
+    late.length === 0
+      ? []
+      : [
+          useGate(
+            proposal.id,
+            {
+              namespace: of.to.namespace,
+              serviceAccount: of.to.serviceAccount,
+              workloads: proposal.uses.map((use) => workloadKey(use.workload)),
+              identity: of.identity,
+              roleAccount: accountOfRole(of),
+            },
+            [prove.id],
+          ),
+        ];
   const gated = late.map((step) => ({ ...step, dependsOn: [...step.dependsOn, ...ids(gate)] }));
   const drafts = withUndoOrder({ aws, own, bind, switches, restarts, prove, removed: [...early, ...gated], gate });
   return proposal.delivery === 'handoff' ? handoffOf(estate, intent, drafts) : drafts;

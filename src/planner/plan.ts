@@ -8,7 +8,7 @@ import { assemble } from './assemble.js';
 
 /**
  * Plans the migration of one cluster. Pure: the same inventory and options give the same bytes, `createdAt` aside. Rejects
- * with RL602 (selector) and RL64x (--accept); whatever else is wrong with the estate stands in the plan's findings.
+ * with RL631 (selector) and RL64x (--accept); whatever else is wrong with the estate stands in the plan's findings.
  */
 export const plan = (
   inventory: Inventory,

@@ -14,7 +14,7 @@ const of = (labels: Labels, key: string): string | undefined => (Object.hasOwn(l
 
 /**
  * A label selector as Kubernetes reads it: equality-based and set-based requirements, joined by commas
- * (kubernetes.io, Labels and Selectors). RL602 where it is not one.
+ * (kubernetes.io, Labels and Selectors). RL631 where it is not one.
  */
 export const parseSelector = (selector: string): Requirement => {
   const parts = selector.trim() === '' ? [] : selector.split(/,(?![^(]*\))/).map((part) => part.trim());
@@ -39,7 +39,7 @@ export const parseSelector = (selector: string): Requirement => {
       return (labels) => (of(labels, key) === undefined) === absent;
     }
     throw new RoleliftError({
-      code: 'RL602',
+      code: 'RL631',
       message: `the selector ${JSON.stringify(selector)} cannot be read`,
       cause: `${JSON.stringify(part)} is no requirement`,
       remedy: 'Write it as kubectl takes it: app=api,tier!=cache,env in (dev,test),!legacy',
