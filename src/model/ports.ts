@@ -77,7 +77,7 @@ export interface AwsWriter extends AwsReader {
 export interface Clients {
   /** No argument: the cluster of the plan; else a kubeconfig context (a management cluster). */
   kubernetes(cluster?: string): KubernetesWriter;
-  /** The account's own credentials; rejects with RL705 where none are configured. */
+  /** The account's own credentials; calls reject with RL705 where none are configured. '' means the default credentials, whosever they are. */
   aws(account: string): AwsWriter;
   /** Milliseconds since 1970 by the newest Date header of any server; null before the first answer. */
   serverTime(): number | null;

@@ -1,0 +1,176 @@
+import type { Finding } from '../model/finding.js';
+import type { Move, Plan } from '../model/plan.js';
+import { subjectText } from '../model/resource.js';
+import type { Style } from '../model/style.js';
+import { counted, shorten, visible, wrap } from '../model/text.js';
+import { stages } from '../model/words.js';
+import { roleName } from './role-names.js';
+import { markdownTable, markdownText, table } from './table.js';
+
+/** What a reviewer reads: what will move, in which steps, what is in the way, what is left alone. */
+export const reviewText = (plan: Plan, style: Style, width: number): string => {
+  const parts = [headline(plan, style, width)];
+  const open = plan.moves.filter((move) => !move.blocked);
+  const blocked = plan.moves.filter((move) => move.blocked);
+  if (open.length > 0)
+    parts.push(`${style.bold('MOVES')}\n${open.map((move) => moveText(plan, move, style, width)).join('\n')}`);
+  if (blocked.length > 0) {
+    parts.push(
+      `${style.bold('BLOCKED')} ${style.dim('(no step of these will run)')}\n${blocked.map((move) => moveText(plan, move, style, width)).join('\n')}`,
+    );
+  }
+  const shared = plan.steps.filter((step) => step.move === null);
+  if (shared.length > 0) {
+    parts.push(
+      `${style.bold('SHARED STEPS')}\n${shared.map((step) => `  ${step.stage.padEnd(7)}  ${wrap(visible(step.title), width - 11, ' '.repeat(11))}`).join('\n')}`,
+    );
+  }
+  const attached = new Set(plan.moves.flatMap((move) => move.findings));
+  const others = plan.findings.filter((finding) => !attached.has(finding.id));
+  if (others.length > 0)
+    parts.push(
+      `${style.bold('ALSO FOUND')}\n${others.map((finding) => findingText(finding, style, width, true)).join('\n')}`,
+    );
+  if (plan.unmoved.length > 0) {
+    const shown = plan.unmoved.slice(0, 20);
+    parts.push(
+      `${style.bold('NOT MOVED')}\n${table(
+        shown,
+        [
+          { title: '  what', cell: (row) => `  ${row.subject.kind} ${subjectText(row.subject)}`, gives: 2, least: 20 },
+          { title: 'code', cell: (row) => row.code },
+          { title: 'why', cell: (row) => row.reason, gives: 1, least: 20 },
+        ],
+        width,
+        style.dim,
+      )}${plan.unmoved.length > shown.length ? `\n  and ${plan.unmoved.length - shown.length} more: rolelift show PLAN --json` : ''}`,
+    );
+  }
+  if (plan.gaps.length > 0) {
+    parts.push(
+      `${style.bold('NOT READ')}\n${plan.gaps.map((gap) => `  ${wrap(visible(`${gap.area}: ${gap.reason}`), width - 4, '    ')}`).join('\n')}`,
+    );
+  }
+  return parts.join('\n\n');
+};
+
+const headline = (plan: Plan, style: Style, width: number): string => {
+  const open = plan.moves.filter((move) => !move.blocked);
+  const cluster = plan.cluster;
+  const steps = stages
+    .map((stage) => `${plan.steps.filter((step) => step.stage === stage).length} ${stage}`)
+    .join(', ');
+  const restarts = plan.steps.filter((step) => step.effect === 'disruptive').length;
+  const handoffs = plan.moves.filter((move) => move.delivery === 'handoff' && !move.blocked).length;
+  const lines = [
+    `Plan ${style.bold(visible(plan.id))}`,
+    `cluster ${style.name(visible(cluster.name))} (${cluster.kind}, ${visible(cluster.region)}), account ${visible(cluster.accountId)}${plan.source === 'manifests' ? ', from manifests: a preview that apply refuses' : ''}`,
+    `${counted(open.length, 'move')}${plan.moves.length > open.length ? `, ${style.warn(`${plan.moves.length - open.length} blocked`)}` : ''}; ${counted(plan.steps.length, 'step')} (${steps}); ${restarts} of them ${restarts === 1 ? 'restarts' : 'restart'} pods${handoffs > 0 ? `; ${counted(handoffs, 'move')} handed off to ${handoffs === 1 ? 'its' : 'their'} owner` : ''}`,
+  ];
+  if (!plan.complete) lines.push(style.warn(`${counted(plan.gaps.length, 'thing')} could not be read: see NOT READ`));
+  return lines.map((line) => wrap(line, width + 20, '  ')).join('\n');
+};
+
+const moveText = (plan: Plan, move: Move, style: Style, width: number): string => {
+  const account = plan.cluster.accountId;
+  const from = `${move.from.broker}${move.from.role === null ? '' : ` ${roleName(move.from.role, account)}`}`;
+  const to = move.to === null ? 'not known yet' : `${move.to.mechanism} ${roleName(move.to.role, account)}`;
+  const marks = [
+    move.skip ? style.dim('skipped by the reviewer') : '',
+    move.delivery === 'handoff'
+      ? style.dim(`handed off to ${visible(move.owner.tool)} ${visible(move.owner.ref)}`)
+      : '',
+    move.risk === 'low' ? '' : style.warn(`${move.risk} risk`),
+  ].filter((mark) => mark !== '');
+  const lines = [`  ${style.name(visible(move.id))}${marks.length === 0 ? '' : `  ${marks.join(style.dim(' · '))}`}`];
+  const field = (label: string, text: string): void => {
+    lines.push(`      ${style.dim(label.padEnd(9))} ${wrap(visible(text), width - 16, ' '.repeat(16))}`);
+  };
+  field('workload', move.workloads.map((workload) => `${workload.kind} ${workload.name}`).join(', '));
+  field('from', from);
+  field(
+    'to',
+    `${to}${move.to !== null && move.to.serviceAccount !== `${move.subject.namespace}/${move.subject.name}` ? ` on its own account ${move.to.serviceAccount}` : ''}`,
+  );
+  field('why', move.why);
+  if (!move.blocked) {
+    for (const stage of stages) {
+      const own = plan.steps.filter((step) => step.move === move.id && step.stage === stage);
+      if (own.length > 0) field(stage, own.map((step) => step.kind).join(' → '));
+    }
+  }
+  const found = plan.findings.filter((finding) => move.findings.includes(finding.id));
+  for (const finding of found) lines.push(findingText(finding, style, width, false));
+  if (move.note !== '') field('note', move.note);
+  return lines.join('\n');
+};
+
+const findingText = (finding: Finding, style: Style, width: number, subject: boolean): string => {
+  const paint =
+    finding.severity === 'block' && finding.acceptedBy === null
+      ? style.bad
+      : finding.severity === 'info'
+        ? style.dim
+        : style.warn;
+  const accepted = finding.acceptedBy === null ? '' : ' (accepted)';
+  const about = subject ? `${finding.subject.kind} ${subjectText(finding.subject)}: ` : '';
+  const indent = subject ? '  ' : '      ';
+  const severity = subject ? finding.severity.padEnd(5) : finding.severity.padEnd(5);
+  const lead = indent.length + severity.length + 1 + 5 + 1;
+  const text = wrap(visible(`${about}${finding.message}${accepted}`), width - lead, ' '.repeat(lead));
+  const remedy =
+    finding.severity === 'block' && finding.acceptedBy === null
+      ? `\n${' '.repeat(lead)}${style.dim(wrap(visible(`→ ${finding.remedy}`), width - lead - 2, ' '.repeat(lead + 2)))}`
+      : '';
+  return `${indent}${paint(severity)} ${paint(finding.code)} ${text}${remedy}`;
+};
+
+/** The same as Markdown, for a pull request or a ticket. */
+export const reviewMarkdown = (plan: Plan): string => {
+  const account = plan.cluster.accountId;
+  const title = `# Plan ${markdownText(plan.id)}\n\nCluster **${markdownText(plan.cluster.name)}** (${plan.cluster.kind}, ${markdownText(plan.cluster.region)}), account ${markdownText(account)}; digest \`${plan.digest}\`.`;
+  const moves = markdownTable(plan.moves, [
+    { title: 'Move', cell: (move) => move.id },
+    {
+      title: 'Workloads',
+      cell: (move) => move.workloads.map((workload) => `${workload.kind} ${workload.name}`).join(', '),
+    },
+    { title: 'From', cell: (move) => `${move.from.broker} ${roleName(move.from.role, account)}` },
+    {
+      title: 'To',
+      cell: (move) => (move.to === null ? '' : `${move.to.mechanism} ${roleName(move.to.role, account)}`),
+    },
+    {
+      title: 'State',
+      cell: (move) =>
+        move.blocked ? 'blocked' : move.delivery === 'handoff' ? `hand-off (${move.owner.tool})` : 'ready',
+    },
+    { title: 'Risk', cell: (move) => move.risk },
+  ]);
+  const findings = markdownTable(plan.findings, [
+    { title: 'Code', cell: (finding) => finding.code },
+    { title: 'Severity', cell: (finding) => `${finding.severity}${finding.acceptedBy === null ? '' : ' (accepted)'}` },
+    { title: 'Subject', cell: (finding) => `${finding.subject.kind} ${subjectText(finding.subject)}` },
+    { title: 'What', cell: (finding) => finding.message },
+    { title: 'Remedy', cell: (finding) => finding.remedy },
+  ]);
+  const steps = markdownTable(plan.steps, [
+    { title: 'Stage', cell: (step) => step.stage },
+    { title: 'Step', cell: (step) => step.id },
+    { title: 'Does', cell: (step) => step.title },
+    { title: 'Effect', cell: (step) => step.effect },
+    { title: 'Undo', cell: (step) => step.undo },
+  ]);
+  const gaps =
+    plan.gaps.length === 0
+      ? ''
+      : `\n\n## Not read\n\n${plan.gaps.map((gap) => `- ${markdownText(`${gap.area}: ${gap.reason}`)}`).join('\n')}`;
+  return `${title}\n\n## Moves\n\n${moves}\n\n## Findings\n\n${findings}\n\n## Steps\n\n${steps}${gaps}\n`;
+};
+
+/** One line a move, for lists. */
+export const moveLine = (move: Move, account: string, width: number): string =>
+  shorten(
+    `${visible(move.id)}  ${move.from.broker} → ${move.to?.mechanism ?? '?'}  ${visible(roleName(move.to?.role ?? move.from.role, account))}`,
+    width,
+  );
