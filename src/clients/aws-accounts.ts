@@ -56,7 +56,9 @@ export class AwsAccounts {
     return this.#known?.account === account ? 'default' : 'none';
   }
 
+  /** The empty account means the default credentials, whosever they are. */
   for(account: string): AwsWriter {
+    if (account === '') return this.#home;
     const found = this.#clients.get(account);
     if (found !== undefined) return found;
     const client = this.#make(account);

@@ -35,6 +35,9 @@ interface SdkClient {
 }
 type SdkModule = Record<string, new (input: unknown) => unknown>;
 
+// The SDK warns on Node 20 about releases of 2027; which Node is supported is package.json's to say.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
+
 /** Loaded when first used: EC2's alone takes longer than Node itself to start. */
 const modules: Readonly<Record<AwsService, { readonly load: () => Promise<unknown>; readonly client: string }>> = {
   iam: { load: () => import('@aws-sdk/client-iam'), client: 'IAMClient' },
