@@ -29,7 +29,8 @@ const notWritten = (file: string, error: unknown): RoleliftError =>
       code: 'RL813',
       message: `${file} could not be written`,
       cause: fileCause(error),
-      remedy: 'What stood there before is unchanged. Make room or restore the permission, and run the same command again.',
+      remedy:
+        'What stood there before is unchanged. Make room or restore the permission, and run the same command again.',
       fault: 'user',
     },
     { because: error },

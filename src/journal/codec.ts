@@ -20,7 +20,10 @@ const newline = 10;
 /** Sum of a line: it covers the canonical line without `sum`, and the sum of the line before it. */
 export const sumOf = (previous: string, line: object): string => {
   const { sum: _sum, ...rest } = line as { readonly sum?: string };
-  return createHash('sha256').update(`${previous}\n${canonical(rest)}`).digest('hex').slice(0, 16);
+  return createHash('sha256')
+    .update(`${previous}\n${canonical(rest)}`)
+    .digest('hex')
+    .slice(0, 16);
 };
 
 /** One event as its line, newline included. */

@@ -13,8 +13,8 @@ export interface JournalState extends RunState {
    * command begins; what happened in the present session is what an uninterrupted run would know.
    */
   readonly session: number;
-  /** Session of each step's newest event. */
-  readonly touched: ReadonlyMap<string, number>;
+  /** Session and line of each step's newest event. */
+  readonly touched: ReadonlyMap<string, { readonly session: number; readonly seq: number }>;
   /** First pre-image since the last `undone`, kept after it too; `seq` orders them by age. */
   readonly preimages: ReadonlyMap<string, { readonly seq: number; readonly preimage: JsonObject }>;
   /** The longest soak that a run was started with, milliseconds. */
@@ -105,7 +105,7 @@ const pending: StepState = { is: 'pending' };
 export const openFold = (): { readonly state: JournalState; add(event: JournalEvent): void } => {
   const steps = new Map<string, StepState>();
   const gates = new Map<string, GateState>();
-  const touched = new Map<string, number>();
+  const touched = new Map<string, { session: number; seq: number }>();
   const preimages = new Map<string, { seq: number; preimage: JsonObject }>();
   const stuck = new Set<string>();
   const state = {
@@ -131,7 +131,7 @@ export const openFold = (): { readonly state: JournalState; add(event: JournalEv
     const before = steps.get(event.step) ?? pending;
     const after = nextState(before, event);
     steps.set(event.step, after);
-    touched.set(event.step, state.session);
+    touched.set(event.step, { session: state.session, seq: event.seq });
     if (event.type === 'started' && kept(before).preimage === null)
       preimages.set(event.step, { seq: event.seq, preimage: event.preimage as JsonObject });
     if (after.is === 'undo-failed') stuck.add(event.step);
@@ -140,7 +140,8 @@ export const openFold = (): { readonly state: JournalState; add(event: JournalEv
 
   const add = (event: JournalEvent): void => {
     if (event.seq !== state.lastSeq + 1) throw refuse(event, `line ${state.lastSeq + 1} was expected`);
-    if ((event.type === 'header') !== (event.seq === 1)) throw refuse(event, 'the header is the first line, and no other');
+    if ((event.type === 'header') !== (event.seq === 1))
+      throw refuse(event, 'the header is the first line, and no other');
     switch (event.type) {
       case 'header':
         state.plan = event.plan;

@@ -1,0 +1,25 @@
+import type { Change } from '../steps/step.js';
+
+const quote = (text: string): string =>
+  /^[A-Za-z0-9_./:=@%+,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+const kebab = (operation: string): string => operation.replace(/([a-z0-9])([A-Z])/g, '$1-$2').toLowerCase();
+
+/** The shell commands that make these changes without the tool: what a person runs where an undo failed. */
+export const changesInto = (changes: readonly Change[]): readonly string[] =>
+  changes.map((change) => {
+    if (change.api === 'aws')
+      return `aws ${change.service} ${kebab(change.operation)} --cli-input-json ${quote(JSON.stringify(change.input))}`;
+    const { ref } = change;
+    const namespace = 'namespace' in ref && ref.namespace !== undefined ? ` -n ${quote(ref.namespace)}` : '';
+    const context = 'cluster' in ref && ref.cluster !== undefined ? ` --context ${quote(ref.cluster)}` : '';
+    const named = `${quote(ref.kind.toLowerCase())} ${quote(ref.name)}`;
+    const body = quote(JSON.stringify(change.body));
+    switch (change.verb) {
+      case 'delete':
+        return `kubectl${context}${namespace} delete ${named}`;
+      case 'create':
+        return `printf %s ${body} | kubectl${context}${namespace} create -f -`;
+      default:
+        return `kubectl${context}${namespace} patch ${named} --type merge -p ${body}`;
+    }
+  });

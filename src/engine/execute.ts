@@ -1,0 +1,239 @@
+import type { ErrorData } from '../model/error.js';
+import type { JsonObject } from '../model/json.js';
+import type { Step } from '../model/plan.js';
+import { forward } from './attempt.js';
+import { checkSteps, endRun, moveEnds } from './ending.js';
+import { stuck as stuckError } from './failure.js';
+import { holdsOf } from './holds.js';
+import { type Recovery, recover } from './recover.js';
+import type { ApplyRun, RunResult } from './run.js';
+import { Scheduler, type Task } from './schedule.js';
+import { type Selection, select } from './select.js';
+import { beginRun, pauseFile, Session } from './session.js';
+import { type UndoScope, undoGraph } from './undo-order.js';
+import { undoTask, undoTasks } from './unwind.js';
+
+/** Resolves when the signal is aborted: a call that does not heed it must not keep the run alive. */
+export const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+
+/** One apply's moving parts: which moves run, fail, and are taken back. */
+class Apply {
+  readonly #session: Session;
+  readonly #run: ApplyRun;
+  readonly #scheduler: Scheduler;
+  readonly #running = new Map<string, number>();
+  /** Moves whose rollback was decided, with how much of them it takes. */
+  readonly #falling = new Map<string, UndoScope>();
+  readonly #tasksOf = new Map<string, string[]>();
+
+  constructor(session: Session, run: ApplyRun, scheduler: Scheduler) {
+    this.#session = session;
+    this.#run = run;
+    this.#scheduler = scheduler;
+  }
+
+  stepTask(step: Step, needs: readonly string[]): Task {
+    const kind = this.#session.kindOf(step);
+    if (step.move !== null) this.#tasksOf.set(step.move, [...(this.#tasksOf.get(step.move) ?? []), step.id]);
+    return {
+      id: step.id,
+      needs,
+      locks: this.#session.locksOf(step),
+      rollout: kind.rollout,
+      cost: kind.rollout ? 60 : 1,
+      run: () => this.#take(step),
+    };
+  }
+
+  async #take(step: Step): Promise<boolean> {
+    const { move } = step;
+    if (move !== null) this.#running.set(move, (this.#running.get(move) ?? 0) + 1);
+    try {
+      if (!(await this.#session.mayGoOn()) || (move !== null && this.#falling.has(move))) return false;
+      const ended = await forward(this.#session, step);
+      if (ended === 'failed') this.failed(step);
+      return ended === 'done';
+    } finally {
+      if (move !== null) {
+        this.#running.set(move, (this.#running.get(move) ?? 1) - 1);
+        this.#letFall(move);
+      }
+    }
+  }
+
+  /** What a failed step means for the rest, as --on-failure says. A shared step holds up its dependents only. */
+  failed(step: Step): void {
+    const { onFailure } = this.#run.options;
+    if (onFailure === 'stop') this.#scheduler.stop();
+    if (onFailure !== 'rollback-move' || step.move === null || this.#falling.has(step.move)) return;
+    const { move } = step;
+    this.#falling.set(
+      move,
+      step.stage === 'retire' ? { is: 'stage', move, stage: 'retire' } : { is: 'moves', moves: new Set([move]) },
+    );
+    for (const id of this.#tasksOf.get(move) ?? []) this.#scheduler.cancel(id);
+    this.#letFall(move);
+  }
+
+  /** Begins the rollback of a move once nothing of it runs any more. */
+  #letFall(move: string): void {
+    const scope = this.#falling.get(move);
+    if (scope === undefined || (this.#running.get(move) ?? 0) > 0) return;
+    if (this.#session.stopping || this.#scheduler.status(`fall:${move}`) !== 'unknown') return;
+    this.#scheduler.add([this.fallTask(move, scope)]);
+  }
+
+  /** The rollback of one move as a task that brings its own tasks. */
+  fallTask(move: string, scope: UndoScope): Task {
+    return {
+      id: `fall:${move}`,
+      needs: [],
+      locks: [],
+      rollout: false,
+      free: true,
+      cost: 1_000,
+      run: async () => {
+        const { plan, registry, journal, host, options } = this.#run;
+        const graph = undoGraph(plan, registry, journal.state, scope);
+        if (scope.is === 'moves' && host.oldWay !== undefined && graph.steps.some(({ stage }) => stage !== 'prepare')) {
+          const gone = await host.oldWay(move).catch(() => null);
+          if (gone !== null) {
+            this.#keep(move, gone, `${options.command.rollback} --move ${move} --force-move ${move}`);
+            return false;
+          }
+        }
+        this.#scheduler.add(undoTasks(this.#session, graph));
+        return true;
+      },
+    };
+  }
+
+  /** A failed move whose old way is gone stays as it is: sending its pods back would be the greater harm (H2). */
+  #keep(move: string, error: ErrorData, command: string): void {
+    const first = this.#session.failures.find((failure) => failure.move === move)?.error ?? null;
+    this.#session.failures.push({ step: null, move, during: 'undo', error, after: first, byHand: [command] });
+    this.#run.say({ kind: 'error', error, ...(first === null ? {} : { beside: first }) });
+  }
+}
+
+/** Lines for what a reviewer took out. */
+const recordSkips = async (session: Session, selection: Selection): Promise<void> => {
+  for (const id of selection.skipped) {
+    const state = session.state(id);
+    const known = state.is === 'skipped' && state.because === 'reviewer';
+    if (known || !['pending', 'undone', 'skipped'].includes(state.is)) continue;
+    await session.record({ type: 'skipped', step: id, because: 'reviewer' });
+    session.counts.skipped += 1;
+  }
+};
+
+const recoveryTasks = (session: Session, apply: Apply, recovery: Recovery): readonly Task[] => {
+  const { plan, registry, journal } = session.run;
+  const tasks: Task[] = [];
+  for (const { move, scope } of recovery.unwind) {
+    const graph = undoGraph(plan, registry, journal.state, scope);
+    // A rollback that had begun is finished; one that the failure would have begun asks for the old way first.
+    const begun = graph.steps.some(({ id }) => session.state(id).is === 'undoing');
+    if (graph.steps.length > 0) tasks.push(...(begun ? undoTasks(session, graph) : [apply.fallTask(move, scope)]));
+  }
+  if (recovery.sharedUndos.size > 0)
+    tasks.push(
+      ...undoTasks(session, undoGraph(plan, registry, journal.state, { is: 'steps', steps: recovery.sharedUndos })),
+    );
+  return tasks;
+};
+
+/**
+ * Executes what is left of a plan, resuming where an earlier run stopped. Rejects with exit 4 before any change where plan, cluster,
+ * account or journal are not the right ones; everything later is in the result, with the exit code.
+ */
+export const apply = async (run: ApplyRun): Promise<RunResult> => {
+  const { plan, journal, options } = run;
+  checkSteps(plan, run.registry);
+  const session = new Session(run);
+  const soakBefore = journal.state.soakMs;
+  await beginRun(session, 'apply', JSON.parse(JSON.stringify(options)) as JsonObject);
+  if (options.soakMs !== null && soakBefore !== null && options.soakMs < soakBefore)
+    run.say({
+      kind: 'note',
+      code: 'RL853',
+      text: `an earlier run asked for a soak of ${soakBefore / 1000} s; this one asks for ${options.soakMs / 1000} s`,
+    });
+
+  const recovery = recover(plan, journal.state, journal.events, options.onFailure);
+  for (const [move, error] of recovery.leaveOut)
+    if (error !== null) session.failures.push({ step: null, move, during: 'apply', error, after: null, byHand: [] });
+  for (const move of recovery.stuck) {
+    const error = stuckError(plan, move, options.command.rollback);
+    session.failures.push({ step: null, move, during: 'apply', error, after: null, byHand: [] });
+    run.say({ kind: 'error', error });
+  }
+  const leaveOut = new Set([...recovery.leaveOut.keys(), ...recovery.stuck]);
+  const selection = select(plan, journal.state, options, leaveOut);
+  const scheduler = new Scheduler(options, selection.done);
+  session.onStop = () => scheduler.stop();
+  const parts = new Apply(session, run, scheduler);
+
+  const pausedAtOnce = (await run.host.paused?.()) === true;
+  if (pausedAtOnce) {
+    session.pause(pauseFile);
+    await session.record({ type: 'paused', gate: 'pause-file', reason: pauseFile.reason });
+  } else if (!session.stopping) {
+    await recordSkips(session, selection);
+    const first = recoveryTasks(session, parts, recovery);
+    const finishing = new Map<string, string[]>();
+    for (const { id } of first) {
+      const step = session.steps.get(id.replace(/^undo:/, ''));
+      const key = step?.move ?? step?.id ?? id.replace(/^fall:/, '');
+      finishing.set(key, [...(finishing.get(key) ?? []), id]);
+    }
+    const holds = holdsOf(session, run, selection);
+    const refused = selection.todo.filter(({ id }) => options.refused.has(id));
+    const tasks = selection.todo
+      .filter(({ id }) => !options.refused.has(id))
+      .map((step) =>
+        parts.stepTask(step, [...step.dependsOn, ...holds.of(step), ...(finishing.get(step.move ?? step.id) ?? [])]),
+      );
+    scheduler.add([...first, ...holds.tasks, ...tasks]);
+    for (const step of refused) {
+      const error = options.refused.get(step.id) as ErrorData;
+      await session.record({ type: 'failed', step: step.id, error });
+      session.fail(step, 'apply', error);
+      parts.failed(step);
+    }
+    await Promise.race([scheduler.run(), aborted(session.signal)]);
+  }
+
+  const left = selection.todo
+    .filter(({ id }) => !['applied', 'verified', 'skipped'].includes(session.state(id).is))
+    .map((step) => ({ step: step.id, why: whyLeft(session, step) }));
+  const retireLeft = selection.retireLeft && options.stages.includes('cutover') && !options.stages.includes('retire');
+  const { command } = options;
+  const failed = session.failures.length > 0;
+  const next = [
+    ...(left.length > 0 || failed ? [command.apply] : retireLeft ? [`${command.apply} --stage retire`] : []),
+    ...(failed ? [command.rollback] : []),
+  ];
+  return endRun(session, {
+    moves: moveEnds(session, new Map(), leaveOut),
+    left,
+    next,
+    retireLeft: retireLeft || left.length > 0,
+    refusedExit: null,
+  });
+};
+
+const whyLeft = (session: Session, step: Step): string => {
+  const state = session.state(step.id);
+  if (state.is === 'failed' || state.is === 'undo-failed') return state.error.message;
+  if (state.is === 'undone') return 'undone';
+  if (state.is === 'in-flight') return 'under way';
+  const need = step.dependsOn.find((id) => !['applied', 'verified', 'skipped'].includes(session.state(id).is));
+  return need === undefined ? 'held by a gate, or not reached' : `${need} is not done`;
+};
+
+export { undoTask };

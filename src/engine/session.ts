@@ -1,0 +1,338 @@
+import { isJournalFailure } from '../journal/journal.js';
+import { digestOf } from '../model/canonical.js';
+import { type ErrorData, errorData, RoleliftError } from '../model/error.js';
+import type { Gate, GateState } from '../model/gate.js';
+import type { JournalEntry, StepState } from '../model/journal.js';
+import { type Plan, planDigest, type Step } from '../model/plan.js';
+import type { RefKey } from '../model/resource.js';
+import type { StepCtx, StepKind, WriteCtx } from '../steps/step.js';
+import { changesInto } from './by-hand.js';
+import { gateState } from './gates.js';
+import type { AnyRun, Failure, Pause } from './run.js';
+import { until } from './wait.js';
+
+const pending: StepState = { is: 'pending' };
+
+/** What all parts of one run share: the journal with its guard, the contexts of the steps, and what went wrong so far. */
+export class Session {
+  readonly run: AnyRun;
+  readonly steps: ReadonlyMap<string, Step>;
+  readonly failures: Failure[] = [];
+  readonly pauses: Pause[] = [];
+  readonly counts = { applied: 0, skipped: 0, undone: 0 };
+  /** Tells the scheduler's owner that no further step may begin. */
+  onStop: () => void = () => {};
+  /** Something outside was changed, or may have been. */
+  changed = false;
+  /** The journal cannot be written any more. */
+  fatal: ErrorData | null = null;
+  readonly #abort = new AbortController();
+  #refreshing: Promise<boolean> | null = null;
+  #credentialsGone = false;
+  readonly #locks = new Map<string, readonly RefKey[]>();
+  #byLock: Map<RefKey, string[]> | null = null;
+
+  constructor(run: AnyRun) {
+    this.run = run;
+    this.steps = new Map(run.plan.steps.map((step) => [step.id, step as Step]));
+    for (const signal of [run.stop?.hard, run.stop?.fence]) {
+      if (signal === undefined) continue;
+      const abort = (): void => {
+        this.#abort.abort(signal.reason);
+        this.onStop();
+      };
+      if (signal.aborted) abort();
+      else signal.addEventListener('abort', abort, { once: true });
+    }
+    const graceful = run.stop?.graceful;
+    graceful?.addEventListener('abort', () => this.onStop(), { once: true });
+  }
+
+  /** Aborted on a hard stop, a lost lock and a journal that cannot be written. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+  get stopping(): boolean {
+    return this.signal.aborted || this.run.stop?.graceful?.aborted === true || this.#credentialsGone;
+  }
+  get credentialsGone(): boolean {
+    return this.#credentialsGone;
+  }
+
+  kindOf(step: Step): StepKind {
+    const kind = this.run.registry.get(step.kind);
+    if (kind === undefined)
+      throw new RoleliftError(
+        {
+          code: 'RL625',
+          message: `step ${step.id} is of an unknown kind, ${step.kind}`,
+          cause: 'the plan was written by a newer version, or by hand',
+          remedy: 'Use the version that made the plan, or plan again.',
+          fault: 'user',
+        },
+        { exit: 4 },
+      );
+    return kind;
+  }
+
+  /** Lock keys of a step, asked of its kind once. */
+  locksOf(step: Step): readonly RefKey[] {
+    const known = this.#locks.get(step.id);
+    if (known !== undefined) return known;
+    const keys = this.kindOf(step).locks(step);
+    this.#locks.set(step.id, keys);
+    return keys;
+  }
+
+  /** Ids of the steps that share a lock with this one, itself included. */
+  sharingLocks(step: Step): ReadonlySet<string> {
+    if (this.#byLock === null) {
+      this.#byLock = new Map();
+      for (const other of this.steps.values())
+        for (const key of this.locksOf(other)) {
+          const list = this.#byLock.get(key);
+          if (list === undefined) this.#byLock.set(key, [other.id]);
+          else list.push(other.id);
+        }
+    }
+    const byLock = this.#byLock;
+    return new Set([step.id, ...this.locksOf(step).flatMap((key) => byLock.get(key) ?? [])]);
+  }
+
+  state(step: string): StepState {
+    return this.run.journal.state.steps.get(step) ?? pending;
+  }
+
+  /** Appends one line; durable when it resolves. Where it cannot be, the whole run stops before its next effect. */
+  async record(entry: JournalEntry): Promise<void> {
+    this.signal.throwIfAborted();
+    try {
+      const event = await this.run.journal.append(entry);
+      this.run.say({ kind: 'event', event });
+    } catch (error) {
+      if (isJournalFailure(error) || !(error instanceof RoleliftError)) this.stopFor(error);
+      throw error;
+    }
+    // The lock may have been lost while the line was being written: then the effect it announces must not follow.
+    this.signal.throwIfAborted();
+  }
+
+  stopFor(error: unknown): void {
+    this.fatal ??= errorData(error);
+    this.#abort.abort(error);
+    this.onStop();
+  }
+
+  pause(pause: Pause): void {
+    this.pauses.push(pause);
+  }
+
+  /** Asks for new credentials, once for all steps that wait for them. */
+  async refreshed(error: unknown): Promise<boolean> {
+    if (this.#credentialsGone) return false;
+    this.#refreshing ??= (this.run.host.freshCredentials?.(errorData(error)) ?? Promise.resolve(false)).catch(
+      () => false,
+    );
+    const fresh = await this.#refreshing;
+    this.#refreshing = null;
+    if (fresh || this.#credentialsGone) return fresh;
+    this.#credentialsGone = true;
+    this.onStop();
+    await this.record({ type: 'paused', gate: 'credentials', reason: errorData(error).message });
+    this.pause({
+      gate: 'credentials',
+      step: null,
+      reason: errorData(error).message,
+      how: 'log in again and run the same command',
+      opensAt: null,
+    });
+    return false;
+  }
+
+  /** The state of a gate, and, where a person may open it and does, the line that says so. */
+  async askGate(gate: Gate, question: string): Promise<GateState> {
+    const now = this.gate(gate);
+    if (now.is === 'open') {
+      if (this.run.journal.state.gates.get(gate.id)?.is !== 'open')
+        await this.record({ type: 'gate-opened', gate: gate.id, by: now.by });
+      return now;
+    }
+    if (gate.kind === 'soak' || gate.kind === 'handoff' || gate.kind === 'pause-file') return now;
+    const answer = await this.run.host.approve?.(gate, question);
+    if (answer?.open !== true) return now;
+    await this.record({ type: 'gate-opened', gate: gate.id, by: answer.by });
+    return { is: 'open', by: answer.by };
+  }
+
+  gate(gate: Gate): GateState {
+    return gateState(gate, {
+      state: this.run.journal.state,
+      plan: this.run.plan,
+      options: this.run.options,
+      serverTime: this.run.clients.serverTime() ?? this.run.clock.now(),
+    });
+  }
+
+  context(step: Step): WriteCtx {
+    const { plan, clients, clock, journal, options, say } = this.run;
+    const signal = this.signal;
+    const facts: StepCtx['plan'] = {
+      id: plan.id,
+      digest: plan.digest,
+      clusterName: plan.cluster.name,
+      accountId: plan.cluster.accountId,
+      region: plan.cluster.region,
+      partition: plan.cluster.partition,
+      oidcIssuer: plan.cluster.oidcIssuer,
+    };
+    return {
+      plan: facts,
+      run: journal.run,
+      clock,
+      signal,
+      say,
+      settings: {
+        rolloutTimeoutMs: options.rolloutTimeoutMs,
+        proveToken: options.proveToken,
+        handoffWaitMs: options.handoffWaitMs,
+        gitopsLive: options.gitopsLive,
+      },
+      token: digestOf({ plan: plan.digest, step: step.id }).slice(7, 71),
+      serverTime: () => clients.serverTime(),
+      until: (why, boundMs, probe) => until(clock, signal, why, boundMs, probe, (text) => this.waits(step, text)),
+      gate: (gate) => this.gate(gate),
+      kubernetes: (cluster) => clients.kubernetes(cluster),
+      aws: (account) => clients.aws(account),
+    };
+  }
+
+  waits(step: Step, why: string): void {
+    this.progress(step, 'running', why);
+  }
+
+  progress(step: Step, state: 'waiting' | 'running' | 'done' | 'failed' | 'skipped', waitsFor?: string): void {
+    this.run.say({
+      kind: 'progress',
+      id: step.id,
+      parent: step.move,
+      title: step.title,
+      state,
+      ...(waitsFor === undefined ? {} : { waitsFor }),
+    });
+  }
+
+  fail(step: Step, during: Failure['during'], error: ErrorData): Failure {
+    const after =
+      during === 'undo'
+        ? (this.failures.find((failure) => failure.move === step.move && failure.during !== 'undo')?.error ?? null)
+        : null;
+    const byHand = during === 'undo' ? changesInto(this.kindOf(step).changes(step, 'undo')) : [];
+    const failure: Failure = { step: step.id, move: step.move, during, error, after, byHand };
+    this.failures.push(failure);
+    this.run.say({ kind: 'error', error, ...(after === null ? {} : { beside: after }) });
+    return failure;
+  }
+
+  /** Waits while a PAUSE file lies there; false where the run ends meanwhile. */
+  async mayGoOn(): Promise<boolean> {
+    const { host, clock, options } = this.run;
+    const begin = clock.monotonic();
+    for (let told = false; !this.stopping; ) {
+      if (host.paused === undefined || !(await host.paused())) return !this.stopping;
+      if (!told) this.run.say({ kind: 'note', code: 'RL851', text: 'a PAUSE file holds the run; remove it to go on' });
+      told = true;
+      if (clock.monotonic() - begin >= options.pauseWaitMs) {
+        if (this.pauses.some(({ gate }) => gate === 'pause-file')) return false;
+        this.pause(pauseFile);
+        await this.record({ type: 'paused', gate: 'pause-file', reason: pauseFile.reason });
+        this.onStop();
+        return false;
+      }
+      await clock.sleep(2_000, this.signal);
+    }
+    return false;
+  }
+}
+
+export const pauseFile: Pause = {
+  gate: 'pause-file',
+  step: null,
+  reason: 'a PAUSE file lies in the plan directory',
+  how: 'remove the file PAUSE and run the same command again',
+  opensAt: null,
+};
+
+/** Refuses, before anything, a plan that is not what it was, another cluster, another account, another plan's journal (exit 4). */
+export const checkPlace = async (run: AnyRun): Promise<{ readonly caller: import('../model/journal.js').Caller }> => {
+  const { plan, journal, host } = run;
+  const refuse = (code: `RL${number}`, message: string, cause: string, remedy: string): RoleliftError =>
+    new RoleliftError({ code, message, cause, remedy, fault: 'user' }, { exit: 4 });
+  if (planDigest(plan as Plan) !== plan.digest)
+    throw refuse(
+      'RL626',
+      'the plan was edited',
+      'its digest does not fit its content',
+      'Undo the edit, or run rolelift plan --reseal.',
+    );
+  if (plan.source !== 'live')
+    throw refuse(
+      'RL627',
+      'the plan was made from manifests',
+      'only a live plan is applied',
+      'Plan against the cluster.',
+    );
+  if (journal.state.plan !== null && journal.state.plan !== plan.digest)
+    throw refuse(
+      'RL622',
+      `the journal ${journal.where} is of another plan`,
+      `it tells of ${journal.state.plan}, the plan is ${plan.digest}`,
+      'Put the plan back that it was begun with, or use another directory.',
+    );
+  const here = await host.identity();
+  if (here.clusterUid !== plan.cluster.uid)
+    throw refuse(
+      'RL835',
+      `this is another cluster than the plan's (${plan.cluster.name})`,
+      `${here.server} has the uid ${here.clusterUid}, the plan ${plan.cluster.uid}`,
+      'Choose the context of the cluster that was planned.',
+    );
+  if (here.caller.account !== plan.cluster.accountId)
+    throw refuse(
+      'RL836',
+      `the credentials are of account ${here.caller.account}, the plan of ${plan.cluster.accountId}`,
+      here.caller.arn,
+      'Use credentials of the account that was planned.',
+    );
+  return { caller: here.caller };
+};
+
+/** Header, where there is none, and the run's first line. */
+export const beginRun = async (
+  session: Session,
+  command: 'apply' | 'rollback',
+  options: import('../model/json.js').JsonObject,
+): Promise<void> => {
+  const { run } = session;
+  const { caller } = await checkPlace(run);
+  if (run.journal.state.lastSeq === 0)
+    await session.record({
+      type: 'header',
+      format: 'rolelift.journal/1',
+      plan: run.plan.digest,
+      planId: run.plan.id,
+      cluster: { uid: run.plan.cluster.uid, server: run.plan.cluster.server },
+      caller,
+    });
+  await session.record({
+    type: 'run-started',
+    command,
+    options,
+    caller,
+    holder: run.options.holder,
+    tool: run.options.tool,
+  });
+};
+
+/** The exit code of a stop signal: its reason where that is a number, else 130. */
+export const signalExit = (signal: AbortSignal | undefined): number | null =>
+  signal?.aborted === true ? (typeof signal.reason === 'number' ? signal.reason : 130) : null;

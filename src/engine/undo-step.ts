@@ -1,0 +1,71 @@
+import { errorData } from '../model/error.js';
+import type { JsonObject } from '../model/json.js';
+import type { Step } from '../model/plan.js';
+import type { UndoRecord } from '../steps/step.js';
+import type { Ended } from './attempt.js';
+import { reactionTo } from './failure.js';
+import type { Session } from './session.js';
+
+const rounds = 5;
+
+/** Pre-images of all steps that share a lock with this one, oldest first. */
+const siblingsOf = (session: Session, step: Step): readonly JsonObject[] => {
+  const found: { seq: number; preimage: JsonObject }[] = [];
+  const { preimages } = session.run.journal.state;
+  for (const id of session.sharingLocks(step)) {
+    const entry = preimages.get(id);
+    if (entry !== undefined) found.push(entry);
+  }
+  return found.sort((left, right) => left.seq - right.seq).map(({ preimage }) => preimage);
+};
+
+/** Takes one step back. A failure is recorded, never thrown; the undo may be run again at any time. */
+export const backward = async (session: Session, step: Step): Promise<Ended> => {
+  const kind = session.kindOf(step);
+  const state = session.state(step.id);
+  const record: UndoRecord = {
+    preimage: 'preimage' in state ? state.preimage : null,
+    output: 'output' in state ? state.output : null,
+    siblings: siblingsOf(session, step),
+  };
+  session.progress(step, 'running');
+  for (let round = 1; ; round += 1) {
+    try {
+      if (session.stopping) return 'interrupted';
+      if (round === 1) await session.record({ type: 'undo-started', step: step.id });
+      session.changed = true;
+      const outcome = await kind.undo(session.context(step), step, record);
+      if (outcome.is === 'paused') {
+        await session.record({ type: 'paused', gate: outcome.gate, reason: outcome.reason });
+        session.pause({ gate: outcome.gate, step: step.id, reason: outcome.reason, how: outcome.how, opensAt: null });
+        session.progress(step, 'waiting');
+        return 'paused';
+      }
+      await session.record({ type: 'undone', step: step.id, how: outcome.how, note: outcome.note });
+      session.counts.undone += 1;
+      session.progress(step, 'done');
+      return 'done';
+    } catch (error) {
+      if (session.signal.aborted) return 'interrupted';
+      const reaction = reactionTo(error);
+      try {
+        if (reaction === 'credentials') {
+          if (round >= rounds || !(await session.refreshed(error))) return 'paused';
+          continue;
+        }
+        if (reaction === 'again' && round < rounds && !session.stopping) {
+          await session.run.clock.sleep(500 * 2 ** round, session.signal);
+          continue;
+        }
+        await session.record({ type: 'undo-failed', step: step.id, error: errorData(error) });
+      } catch (second) {
+        if (session.signal.aborted) return 'interrupted';
+        session.stopFor(second);
+        return 'interrupted';
+      }
+      session.fail(step, 'undo', errorData(error));
+      session.progress(step, 'failed');
+      return 'failed';
+    }
+  }
+};
