@@ -79,6 +79,11 @@ export const webhookPassesBy = (view: PodView, world: World): string | null => {
   if (webhook.healthy === false) return 'the webhook does not answer, and failurePolicy is Ignore';
   if (webhook.skipLabel && Object.hasOwn(view.labels, annotationKeys.skipWebhookLabel))
     return `the label ${annotationKeys.skipWebhookLabel} keeps it out`;
+  const injection = injectionFor(view, world);
+  const squatter = view.volumes.find((one) => one.name === injection?.volume);
+  // Newer webhooks then leave the pod alone, older ones mount the wrong token: it works with neither.
+  if (injection && squatter && !squatter.tokens.some((one) => one.audience === injection.audience))
+    return `a volume of its own has the name ${injection.volume}`;
   return null;
 };
 

@@ -34,7 +34,6 @@ export type WideShape =
   | 'literal-wildcard'
   | 'any-principal'
   | 'issuer-mismatch'
-  | 'unnarrowed-pod-identity'
   | 'negated-subject';
 
 export interface Wide {
