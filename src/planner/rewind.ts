@@ -21,15 +21,12 @@ const keyOf = (workload: WorkloadKey | Workload): string =>
     ? `${workload.ref.kind}/${workload.ref.namespace ?? ''}/${workload.ref.name}`
     : `${workload.kind}/${workload.namespace}/${workload.name}`;
 
-/** Names of everything that the webhook puts into a container or pod, by either mechanism (semantics of its handler.go). */
+/** The variables by which an injected pod is known, of either mechanism (amazon-eks-pod-identity-webhook, handler.go). */
 const injectedVariables = new Set([
   'AWS_ROLE_ARN',
   'AWS_WEB_IDENTITY_TOKEN_FILE',
   'AWS_CONTAINER_CREDENTIALS_FULL_URI',
   'AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE',
-  'AWS_STS_REGIONAL_ENDPOINTS',
-  'AWS_REGION',
-  'AWS_DEFAULT_REGION',
 ]);
 
 /** The edits of one workload's template that our applied steps made, to be taken back. */

@@ -74,11 +74,21 @@ export const anEstate = (inventory: Inventory, uses: readonly WorkloadUse[]): Es
   };
 };
 
+const free = new Set([
+  'create-service-account',
+  'copy-rbac-subject',
+  'annotate-service-account',
+  'restart-workload',
+  'remove-pod-annotation',
+]);
+
 /** Kinds that take any parameters and tell their own name. */
 export const anyKind: Registry = {
   get: (kind: string) =>
     ({
       kind,
+      stages: ['prepare', 'cutover', 'retire'],
+      skippable: free.has(kind),
       parseParams: (params: unknown) => params,
       describe: () => ({ title: kind, effect: 'none', undo: `undo ${kind}` }),
     }) as unknown as StepKind,

@@ -1,0 +1,292 @@
+import fc from 'fast-check';
+import type { BrokerInstall, Inventory, Pod, PodView, Workload } from '../../src/model/inventory.js';
+import { defaultPlanOptions, type PlanOptions } from '../../src/model/options.js';
+import {
+  aBinding,
+  aBroker,
+  aKube2iam,
+  aNode,
+  anAssociation,
+  anInventory,
+  aPod,
+  aRole,
+  aServiceAccount,
+  aView,
+  aWorkload,
+  kiamServerRole,
+  nodeRoleArn,
+  policyText,
+  roleArn,
+  trustOf,
+  trustsAws,
+} from './inventory.js';
+
+/** Estates as they are found: brokers with odd flags, patterns, shared accounts, bystanders, half-finished migrations. */
+
+const namespaces = ['payments', 'jobs', 'legacy'] as const;
+const accountNames = ['default', 'api', 'worker', 'shared'] as const;
+const roleNames = ['api', 'worker', 'reports'] as const;
+
+const permitted = fc.constantFrom<string | null>(
+  null,
+  '',
+  '.*',
+  '.*/api',
+  'api',
+  'a|worker',
+  '(',
+  'arn:aws:iam::111122223333:role/reports',
+);
+const allowedRoles = fc.constantFrom<string | null>(null, '["*"]', '["api"]', '["work*"]', '[', '[]');
+
+const annotation = fc.constantFrom<string | null>(
+  null,
+  null,
+  'api',
+  'worker',
+  'reports',
+  '/api',
+  roleArn('api'),
+  roleArn('worker'),
+  'arn:aws:iam::999988887777:role/foreign',
+  'missing',
+  '',
+  '//api',
+);
+
+const trust = fc.constantFrom(
+  trustOf(trustsAws(kiamServerRole)),
+  trustOf(trustsAws(nodeRoleArn)),
+  trustOf(trustsAws(kiamServerRole), trustsAws(nodeRoleArn)),
+  trustOf({ Effect: 'Allow', Principal: { Service: 'ec2.amazonaws.com' }, Action: 'sts:AssumeRole' }),
+  trustOf(
+    { ...trustsAws(kiamServerRole), Condition: { StringEquals: { 'sts:ExternalId': 'x' } } },
+    {
+      Effect: 'Deny',
+      Principal: '*',
+      Action: 'sts:AssumeRole',
+      Condition: { StringEquals: { 'aws:PrincipalTag/team': 'no' } },
+    },
+  ),
+);
+
+const kiam = fc
+  .record({
+    rules: fc.constantFrom('kiam-v3' as const, 'kiam-v4' as const),
+    strict: fc.boolean(),
+    nodes: fc.constantFrom<readonly string[]>(['node-1', 'node-2'], ['node-1']),
+    base: fc.boolean(),
+  })
+  .map(
+    ({ rules, strict, nodes, base }): BrokerInstall =>
+      aBroker({
+        rules,
+        version: rules === 'kiam-v3' ? '3.6' : '4.2',
+        nodes: [...nodes],
+        baseArn: base ? 'arn:aws:iam::111122223333:role/' : null,
+        flags: {
+          ...(base ? { 'role-base-arn': 'arn:aws:iam::111122223333:role/' } : {}),
+          ...(strict ? {} : { 'disable-strict-namespace-regexp': 'true' }),
+        },
+      }),
+  );
+
+const kube2iam = fc
+  .record({
+    restrict: fc.boolean(),
+    format: fc.constantFrom('glob', 'regexp'),
+    fallback: fc.constantFrom<string | null>(null, 'reports'),
+    key: fc.constantFrom('iam.amazonaws.com/role', 'team.example/role'),
+  })
+  .map(
+    ({ restrict, format, fallback, key }): BrokerInstall =>
+      aKube2iam({
+        nodes: ['node-1', 'node-2'],
+        flags: {
+          'base-role-arn': 'arn:aws:iam::111122223333:role/',
+          'namespace-restriction-format': format,
+          'iam-role-key': key,
+          ...(restrict ? { 'namespace-restrictions': 'true' } : {}),
+          ...(fallback === null ? {} : { 'default-role': fallback }),
+        },
+      }),
+  );
+
+const brokers = fc.oneof(
+  { weight: 5, arbitrary: kiam.map((one) => [one]) },
+  { weight: 4, arbitrary: kube2iam.map((one) => [one]) },
+  { weight: 1, arbitrary: fc.tuple(kiam, kube2iam).map((both) => [...both]) },
+  { weight: 1, arbitrary: fc.constant<BrokerInstall[]>([]) },
+);
+
+const injected = (role: string, view: PodView): PodView => ({
+  ...view,
+  containers: view.containers.map((container) => ({
+    ...container,
+    env: [...container.env, 'AWS_ROLE_ARN', 'AWS_WEB_IDENTITY_TOKEN_FILE'],
+    identityEnv: {
+      ...container.identityEnv,
+      AWS_ROLE_ARN: role,
+      AWS_WEB_IDENTITY_TOKEN_FILE: '/var/run/secrets/eks.amazonaws.com/serviceaccount/token',
+    },
+    mounts: [
+      ...container.mounts,
+      { volume: 'aws-iam-token', path: '/var/run/secrets/eks.amazonaws.com/serviceaccount' },
+    ],
+  })),
+  volumes: [...view.volumes, { name: 'aws-iam-token', tokens: [{ audience: 'sts.amazonaws.com', path: 'token' }] }],
+});
+
+const workload = fc.record({
+  namespace: fc.constantFrom(...namespaces),
+  account: fc.constantFrom(...accountNames),
+  role: annotation,
+  older: fc.option(annotation, { nil: undefined, freq: 8 }),
+  hostNetwork: fc.boolean().map((value) => value),
+  host: fc.integer({ min: 0, max: 9 }).map((value) => value === 0),
+  kind: fc.constantFrom('Deployment', 'Deployment', 'StatefulSet', 'CronJob', 'DaemonSet', 'Pod'),
+  nodes: fc.constantFrom<readonly string[]>(['node-1'], ['node-1', 'node-2'], []),
+  key: fc.constantFrom(
+    'iam.amazonaws.com/role',
+    'iam.amazonaws.com/role',
+    'iam.amazonaws.com/role',
+    'team.example/role',
+  ),
+  staticKeys: fc.integer({ min: 0, max: 12 }).map((value) => value === 0),
+  preset: fc.integer({ min: 0, max: 12 }).map((value) => value === 0),
+  injected: fc.integer({ min: 0, max: 8 }).map((value) => value === 0),
+  owned: fc.integer({ min: 0, max: 5 }).map((value) => value === 0),
+});
+
+const workloadOf = (seed: typeof workload extends fc.Arbitrary<infer T> ? T : never, index: number): Workload => {
+  const viewOf = (role: string | null): PodView =>
+    aView({
+      namespace: seed.namespace,
+      serviceAccount: seed.account,
+      hostNetwork: seed.host,
+      labels: { app: `w${index}` },
+      annotations: role === null ? {} : { [seed.key]: role },
+      containers: [
+        {
+          name: 'app',
+          kind: 'normal',
+          image: 'registry.example/app:1',
+          env: [
+            ...(seed.staticKeys ? ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'] : []),
+            ...(seed.preset ? ['AWS_ROLE_ARN'] : []),
+          ],
+          identityEnv: seed.preset ? { AWS_ROLE_ARN: roleArn('reports') } : {},
+          envFromRef: [],
+          envFrom: [],
+          mounts: [],
+        },
+      ],
+    });
+  const template = viewOf(seed.role);
+  const pods: readonly Pod[] = seed.nodes.map((node, place) => {
+    const view = place === 0 && seed.older !== undefined ? viewOf(seed.older) : template;
+    return aPod(`w${index}-${place}`, { node, view: seed.injected ? injected(roleArn('api'), view) : view });
+  });
+  return aWorkload(`w${index}`, {
+    kind: seed.kind,
+    template,
+    pods: [...pods],
+    rolls: seed.kind === 'Deployment' || seed.kind === 'StatefulSet' || seed.kind === 'DaemonSet',
+    owners: seed.owned ? [{ tool: 'argocd', ref: 'argocd/app', evidence: 'tracking id', strength: 'certain' }] : [],
+  });
+};
+
+const bound = fc.constantFrom<string | null>(null, null, null, null, roleArn('api'), roleArn('worker'));
+
+/** An inventory of up to a dozen workloads on few service accounts, so that sharing is common. */
+export const estateArbitrary: fc.Arbitrary<Inventory> = fc
+  .record({
+    brokers,
+    permitted: fc.tuple(permitted, permitted, permitted),
+    allowed: fc.tuple(allowedRoles, allowedRoles, allowedRoles),
+    trusts: fc.tuple(trust, trust, trust),
+    serverPolicy: fc.constantFrom('*', roleArn('api')),
+    nodePolicy: fc.constantFrom<string | null>(null, '*', roleArn('worker')),
+    workloads: fc.array(workload, { minLength: 1, maxLength: 10 }),
+    bound: fc.array(bound, { minLength: 12, maxLength: 12 }),
+    associated: fc.constantFrom<string | null>(null, null, null, roleArn('reports')),
+    provider: fc.boolean(),
+    agent: fc.boolean(),
+    known: fc.boolean(),
+  })
+  .map((seed) => {
+    const plain = anInventory();
+    const roles = [
+      ...plain.roles.filter((role) => role.name !== 'kiam-server' && role.name !== 'nodes'),
+      aRole('kiam-server', {
+        trust: trustOf(trustsAws(nodeRoleArn)),
+        inline: { assume: policyText({ Effect: 'Allow', Action: 'sts:AssumeRole', Resource: seed.serverPolicy }) },
+      }),
+      aRole('nodes', {
+        trust: trustOf({ Effect: 'Allow', Principal: { Service: 'ec2.amazonaws.com' }, Action: 'sts:AssumeRole' }),
+        ...(seed.nodePolicy === null
+          ? {}
+          : {
+              inline: { assume: policyText({ Effect: 'Allow', Action: 'sts:AssumeRole', Resource: seed.nodePolicy }) },
+            }),
+      }),
+      ...roleNames.map((name, index) =>
+        aRole(name, {
+          trust: seed.trusts[index] as string,
+          attached: [`arn:aws:iam::aws:policy/${name}`],
+          inline: { own: policyText({ Effect: 'Allow', Action: 's3:GetObject', Resource: `arn:aws:s3:::${name}/*` }) },
+        }),
+      ),
+    ];
+    return anInventory({
+      brokers: seed.brokers,
+      namespaces: namespaces.map((name, index) => ({
+        name,
+        uid: `uid-${name}`,
+        annotations: {
+          ...(seed.permitted[index] == null ? {} : { 'iam.amazonaws.com/permitted': seed.permitted[index] as string }),
+          ...(seed.allowed[index] == null ? {} : { 'iam.amazonaws.com/allowed-roles': seed.allowed[index] as string }),
+        },
+        labels: {},
+      })),
+      roles,
+      rolesMissing: [roleArn('missing')],
+      workloads: seed.workloads.map(workloadOf),
+      serviceAccounts: namespaces.flatMap((namespace, row) =>
+        accountNames.map((name, column) => {
+          const role = seed.bound[row * accountNames.length + column] ?? null;
+          return aServiceAccount(
+            namespace,
+            name,
+            role === null ? {} : { annotations: { 'eks.amazonaws.com/role-arn': role } },
+          );
+        }),
+      ),
+      associations: seed.associated === null ? [] : [anAssociation('jobs', 'worker', seed.associated)],
+      bindings: [
+        aBinding('view', [{ kind: 'ServiceAccount', namespace: 'payments', name: 'default' }], {
+          namespace: 'payments',
+        }),
+        aBinding('all:edit', [
+          { kind: 'User', apiGroup: 'rbac.authorization.k8s.io', name: 'system:serviceaccount:jobs:shared' },
+        ]),
+      ],
+      nodes: [aNode('node-1', { agentReady: seed.agent }), aNode('node-2', { agentReady: seed.agent })],
+      oidcProviders: seed.provider ? plain.oidcProviders : [],
+    });
+  });
+
+/** Options that a person may combine; none accepts anything. */
+export const optionsArbitrary: fc.Arbitrary<PlanOptions> = fc
+  .record({
+    target: fc.constantFrom('auto' as const, 'auto' as const, 'irsa' as const, 'pod-identity' as const),
+    from: fc.constantFrom<readonly string[]>([], [], ['kiam'], ['kube2iam'], ['kiam', 'kube2iam', 'irsa'], ['irsa']),
+    roleMode: fc.constantFrom('reuse' as const, 'reuse' as const, 'new' as const),
+    gitops: fc.constantFrom('handoff' as const, 'live' as const),
+    restart: fc.constantFrom('twice' as const, 'once' as const),
+    retireTrust: fc.boolean(),
+    include: fc.constantFrom<readonly string[]>([], ['default-role']),
+    sdkKnown: fc.constantFrom<readonly string[]>([], ['*']),
+    excludeNamespaces: fc.constantFrom<readonly string[]>([], ['legacy']),
+  })
+  .map((over) => ({ ...defaultPlanOptions, ...over }));
