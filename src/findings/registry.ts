@@ -30,7 +30,21 @@ import { regionInjected } from './rules/rl216-region-injected.js';
 import { sdkUnknown } from './rules/rl217-sdk-unknown.js';
 import { trustTooLarge } from './rules/rl301-trust-too-large.js';
 import { trustTooWide } from './rules/rl302-trust-too-wide.js';
+import { roleInAnotherAccount } from './rules/rl303-role-in-another-account.js';
+import { roleNotModifiable } from './rules/rl304-role-not-modifiable.js';
+import { roleShared } from './rules/rl305-role-shared.js';
 import { oidcProviderIncomplete } from './rules/rl306-oidc-provider-incomplete.js';
+import { trustNotRestorable } from './rules/rl307-trust-not-restorable.js';
+import { roleManagedElsewhere } from './rules/rl308-role-managed-elsewhere.js';
+import { nodeRoleNotReusable } from './rules/rl309-node-role-not-reusable.js';
+import { namedByArn } from './rules/rl310-named-by-arn.js';
+import { nodeRoleCarriesCni } from './rules/rl401-node-role-carries-cni.js';
+import { nodeRoleShared } from './rules/rl402-node-role-shared.js';
+import { nodeRoleCarriesMore } from './rules/rl403-node-role-carries-more.js';
+import { nodesExposed } from './rules/rl404-nodes-exposed.js';
+import { brokerLeavesRules } from './rules/rl405-broker-leaves-rules.js';
+import { oldWayGoneRule } from './rules/rl406-old-way-gone.js';
+import { policyMixed } from './rules/rl407-policy-mixed.js';
 import { notReadable } from './rules/rl501-not-readable.js';
 import { webhookNotHealthy } from './rules/rl502-webhook-not-healthy.js';
 import { ownIdentityInPlan } from './rules/rl503-own-identity-in-plan.js';
@@ -68,7 +82,21 @@ export const rules: readonly Rule[] = [
   sdkUnknown,
   trustTooLarge,
   trustTooWide,
+  roleInAnotherAccount,
+  roleNotModifiable,
+  roleShared,
   oidcProviderIncomplete,
+  trustNotRestorable,
+  roleManagedElsewhere,
+  nodeRoleNotReusable,
+  namedByArn,
+  nodeRoleCarriesCni,
+  nodeRoleShared,
+  nodeRoleCarriesMore,
+  nodesExposed,
+  brokerLeavesRules,
+  oldWayGoneRule,
+  policyMixed,
   notReadable,
   webhookNotHealthy,
   ownIdentityInPlan,
