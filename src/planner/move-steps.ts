@@ -55,7 +55,7 @@ const needsRegionalEndpoints = (estate: Estate): boolean => {
 
 /** The broker's annotations on a template, with their values. */
 export const brokerAnnotations = (estate: Estate, use: WorkloadUse): Readonly<Record<string, string>> => {
-  const keys = new Set(brokerKeys(estate));
+  const keys = new Set(brokerKeys(estate).all);
   return Object.fromEntries(
     Object.entries(use.workload.template.annotations)
       .filter(([key]) => keys.has(key))

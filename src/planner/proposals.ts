@@ -8,22 +8,33 @@ import { freeName, labelName } from './names.js';
 import { targetRole } from './roles.js';
 import { brokersFrom, inScope } from './scope.js';
 
-/** Annotation keys by which pods ask a broker for a role here: fixed for kiam, a flag's for kube2iam (--iam-role-key). */
-export const brokerKeys = (estate: Estate): readonly string[] => {
-  const keys = new Set<string>([
-    annotationKeys.brokerRole,
-    annotationKeys.brokerExternalId,
-    annotationKeys.kiamSessionName,
-  ]);
-  for (const broker of estate.inventory.brokers) {
-    if (broker.broker !== 'kube2iam') continue;
-    for (const flag of ['iam-role-key', 'iam-external-id'])
-      if (Object.hasOwn(broker.flags, flag)) keys.add(broker.flags[flag] as string);
+interface BrokerKeys {
+  /** Keys by which pods ask for a role here. */
+  readonly roles: readonly string[];
+  /** Those, and the keys of session name and external id. */
+  readonly all: readonly string[];
+}
+const keysOf = new WeakMap<Estate, BrokerKeys>();
+
+/** Annotation keys that a broker of this cluster reads: fixed for kiam, flags for kube2iam (--iam-role-key, --iam-external-id). */
+export const brokerKeys = (estate: Estate): BrokerKeys => {
+  const known = keysOf.get(estate);
+  if (known !== undefined) return known;
+  const roles = new Set<string>();
+  const others = new Set<string>([annotationKeys.brokerExternalId, annotationKeys.kiamSessionName]);
+  for (const { broker, flags } of estate.inventory.brokers) {
+    if (broker !== 'kiam' && broker !== 'kube2iam') continue;
+    const flag = (name: string): string | undefined =>
+      broker === 'kube2iam' && Object.hasOwn(flags, name) ? (flags[name] as string) : undefined;
+    roles.add(flag('iam-role-key') ?? annotationKeys.brokerRole);
+    const externalId = flag('iam-external-id');
+    if (externalId !== undefined) others.add(externalId);
   }
-  return [...keys].sort(byText);
+  if (roles.size === 0) roles.add(annotationKeys.brokerRole);
+  const found = { roles: [...roles].sort(byText), all: [...roles, ...others].sort(byText) };
+  keysOf.set(estate, found);
+  return found;
 };
-const roleKeys = (estate: Estate): readonly string[] =>
-  brokerKeys(estate).filter((key) => key !== annotationKeys.brokerExternalId && key !== annotationKeys.kiamSessionName);
 
 const asksBroker = (use: WorkloadUse, keys: readonly string[]): boolean =>
   keys.some((key) => Object.hasOwn(use.workload.template.annotations, key));
@@ -117,7 +128,7 @@ const groupsOf = (candidates: readonly Candidate[]): readonly (readonly Candidat
 export const propose = (estate: Estate, options: PlanOptions): readonly Intent[] => {
   const scoped = inScope(options);
   const brokers = brokersFrom(options);
-  const keys = roleKeys(estate);
+  const keys = brokerKeys(estate).roles;
   const kinds = new Set(estate.inventory.brokers.map((install) => install.broker));
   const annotationBroker: Broker = kinds.has('kube2iam') && !kinds.has('kiam') ? 'kube2iam' : 'kiam';
   const names = new Set<string>([...estate.accounts.keys(), ...estate.usesOf.keys()]);
