@@ -30,7 +30,7 @@ export const manifestFiles = async (root: string, gaps: Gaps): Promise<readonly 
   const home = await realpath(root).catch(() => null);
   if (home === null || !(await stat(home)).isDirectory())
     throw new RoleliftError({
-      code: 'RL603',
+      code: 'RL623',
       message: `${root} is no directory`,
       remedy: 'Give a directory that holds manifests to --manifests.',
       fault: 'user',

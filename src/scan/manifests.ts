@@ -44,7 +44,7 @@ export const defaultManifestOptions: ManifestOptions = {
 
 /**
  * Reads every YAML and JSON document below a directory as if it were the cluster. What only an account could tell is assumed and
- * said as gaps. Rejects with RL603 where the directory cannot be read, RL605 where a flag has no meaning.
+ * said as gaps. Rejects with RL623 where the directory cannot be read, RL624 where a flag has no meaning.
  */
 export const readManifests = async (directory: string, given: Partial<ManifestOptions> = {}): Promise<Inventory> => {
   const options: ManifestOptions = { ...defaultManifestOptions, ...given };
@@ -234,7 +234,7 @@ const brokersOf = (
 const checkFlags = (options: ManifestOptions): void => {
   const wrong = (flag: string, value: string, wants: string): never => {
     throw new RoleliftError(
-      { code: 'RL605', message: `${flag} ${value} is not ${wants}`, remedy: `Give ${wants}.`, fault: 'user' },
+      { code: 'RL624', message: `${flag} ${value} is not ${wants}`, remedy: `Give ${wants}.`, fault: 'user' },
       { exit: 64 },
     );
   };

@@ -7,7 +7,7 @@ import type { ObjectSource } from './source.js';
 import { refOf } from './workload-kinds.js';
 
 /** Kinds that rules and the twin look at as they stand. Kinds that a cluster does not serve give nothing. */
-const kinds: readonly (readonly [string, string])[] = [
+export const objectKinds: readonly (readonly [string, string])[] = [
   ['policy/v1', 'PodDisruptionBudget'],
   ['networking.k8s.io/v1', 'NetworkPolicy'],
   ['v1', 'ResourceQuota'],
@@ -57,7 +57,7 @@ export const readObjects = async (source: ObjectSource): Promise<readonly KeptOb
   const found = new Map<string, KeptObject>();
   const lists = pLimit(3);
   await Promise.all(
-    kinds.map(([apiVersion, kind]) =>
+    objectKinds.map(([apiVersion, kind]) =>
       lists(async () => {
         for await (const object of source.list(apiVersion, kind)) {
           const ref = refOf(object);
