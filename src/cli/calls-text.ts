@@ -1,0 +1,28 @@
+import type { Plan, Step } from '../model/plan.js';
+import { refKey } from '../model/resource.js';
+import type { Style } from '../model/style.js';
+import { visible } from '../model/text.js';
+import { registry } from '../steps/registry.js';
+
+/** Every call that a run would make to change something, in the plan's order: the dry run. */
+export const callsText = (
+  plan: Plan,
+  direction: 'apply' | 'undo',
+  wanted: (step: Step) => boolean,
+  style: Style,
+): string => {
+  const steps = (plan.steps as readonly Step[]).filter(wanted);
+  const ordered = direction === 'apply' ? steps : [...steps].reverse();
+  return ordered
+    .map((step) => {
+      const changes = registry.get(step.kind)?.changes(step, direction) ?? [];
+      const head = `${style.name(visible(step.id))} ${style.dim(step.stage)}`;
+      const body = changes.map((change) =>
+        change.api === 'kubernetes'
+          ? `  ${change.verb} ${visible(refKey(change.ref))}${change.subresource === undefined ? '' : `/${change.subresource}`} ${visible(JSON.stringify(change.body))}`
+          : `  ${change.service}:${change.operation} ${visible(change.account)} ${visible(JSON.stringify(change.input))}`,
+      );
+      return [head, ...(body.length === 0 ? [style.dim('  no write')] : body)].join('\n');
+    })
+    .join('\n');
+};

@@ -1,0 +1,239 @@
+import path from 'node:path';
+import { apply } from '../../engine/execute.js';
+import { defaultApplyOptions } from '../../engine/run.js';
+import { type ErrorData, RoleliftError } from '../../model/error.js';
+import type { Inventory } from '../../model/inventory.js';
+import type { RunState } from '../../model/journal.js';
+import type { Plan } from '../../model/plan.js';
+import type { Stage } from '../../model/words.js';
+import { agrees } from '../../planner/diff.js';
+import { optionsOf } from '../../planner/options-schema.js';
+import { plan as makePlan } from '../../planner/plan.js';
+import { rewind } from '../../planner/rewind.js';
+import { registry } from '../../steps/registry.js';
+import { appliedSteps } from '../../verify/old-way.js';
+import { callsText } from '../calls-text.js';
+import { connectTo, scanLive } from '../live.js';
+import { loadPlan, planDirectoryOf } from '../plan-directory.js';
+import { checkRehearsal } from '../rehearsal-verdict.js';
+import { identify, runHost } from '../run-host.js';
+import { resultText } from '../run-result.js';
+import { holderName, openRun } from '../run-state.js';
+import { type GlobalOptions, openSession, type Session } from '../session.js';
+import { toolName } from '../version.js';
+
+export interface ApplyArguments extends GlobalOptions {
+  readonly state?: string;
+  readonly lock: string;
+  readonly stage?: Stage;
+  readonly move: readonly string[];
+  readonly canary?: number;
+  readonly soak?: number;
+  readonly acceptUnproven: readonly string[];
+  readonly prove?: 'token';
+  readonly onFailure: 'stop' | 'rollback-move' | 'continue';
+  readonly rollouts: number;
+  readonly rolloutTimeout: number;
+  readonly waitHandoff?: number;
+  readonly dryRun: boolean;
+  readonly allowFailedRehearsal: boolean;
+  readonly expectDigest?: string;
+}
+
+export const run = async (args: readonly string[], given: Record<string, unknown>): Promise<number> => {
+  const options = given as unknown as ApplyArguments;
+  const session = openSession(options, true);
+  const directory = await planDirectoryOf(args[0] as string);
+  return applyDirectory(session, directory, options);
+};
+
+const refuse = (code: `RL${number}`, message: string, cause: string, remedy: string): never => {
+  throw new RoleliftError({ code, message, cause, remedy, fault: 'user' }, { exit: 4 });
+};
+
+/** Everything that refuses a plan before a connection is made. */
+const checkPlan = (plan: Plan, options: ApplyArguments, here: string): void => {
+  if (options.expectDigest !== undefined && options.expectDigest !== plan.digest) {
+    refuse(
+      'RL613',
+      'this is not the plan that was expected',
+      `its digest is ${plan.digest}, not ${options.expectDigest}`,
+      'Fetch the reviewed plan, or give its digest.',
+    );
+  }
+  if (plan.source !== 'live') {
+    refuse(
+      'RL614',
+      `the plan ${plan.id} was made from manifests`,
+      'what only the cluster and the account could tell was assumed',
+      'Make a plan from the live cluster: rolelift plan.',
+    );
+  }
+  if (plan.moves.length > 0 && plan.moves.every((move) => move.blocked)) {
+    refuse(
+      'RL615',
+      'every move of this plan is blocked',
+      'each has a finding that nobody accepted',
+      `See rolelift show ${here}; mend the causes or accept them when planning.`,
+    );
+  }
+  for (const id of options.move) {
+    if (plan.moves.some((move) => move.id === id)) continue;
+    throw new RoleliftError(
+      {
+        code: 'RL628',
+        message: `the plan has no move ${id}`,
+        remedy: `rolelift show ${here} lists the moves.`,
+        fault: 'user',
+      },
+      { exit: 64 },
+    );
+  }
+};
+
+/** What a fresh plan of the present estate would not do any more (H21), by step. */
+export const refusedSteps = (live: Inventory, plan: Plan, state: RunState): ReadonlyMap<string, ErrorData> => {
+  const before = rewind(live, plan, appliedSteps(state));
+  const fresh = makePlan(before, optionsOf(plan), { createdAt: plan.createdAt, tool: plan.tool });
+  return new Map(
+    agrees(plan, fresh).map((difference) => [
+      difference.step,
+      {
+        code: 'RL833',
+        message: `the estate has changed since the plan was made: ${difference.step}`,
+        subject: null,
+        cause: difference.why,
+        remedy: 'See rolelift diff; plan again for what has changed.',
+        fault: 'remote',
+      } satisfies ErrorData,
+    ]),
+  );
+};
+
+export const applyDirectory = async (session: Session, directory: string, options: ApplyArguments): Promise<number> => {
+  const { host } = session;
+  const here = path.relative(process.cwd(), directory) || '.';
+  const plan = await loadPlan(directory);
+  checkPlan(plan, options, here);
+  if (options.dryRun) {
+    host.result(
+      callsText(
+        plan,
+        'apply',
+        (step) =>
+          !step.skip &&
+          (options.stage === undefined || step.stage === options.stage) &&
+          (options.move.length === 0 || step.move === null || options.move.includes(step.move)),
+        host.style,
+      ),
+    );
+    await host.close();
+    return 0;
+  }
+  await checkRehearsal(directory, plan, options.allowFailedRehearsal, (message) => host.say(message));
+  const clients = await connectTo(session);
+  const who = await identify(clients);
+  const opened = await openRun({
+    session,
+    clients,
+    plan,
+    directory,
+    state: options.state,
+    lock: options.lock,
+    command: 'apply',
+  });
+  try {
+    let scanned: Promise<Inventory> | null = null;
+    const live = (): Promise<Inventory> => {
+      scanned ??= scanLive(session, clients, { managementContext: optionsOf(plan).managementContext ?? undefined });
+      return scanned;
+    };
+    const refused = refusedSteps(await live(), plan, opened.journal.state);
+    // What the rollback of a failed move asks must be what is there then, not what was there at the start.
+    scanned = null;
+    await host.pause();
+    await ask(session, plan, who, here);
+    const stages: readonly Stage[] =
+      options.stage === undefined
+        ? options.soak === undefined
+          ? ['prepare', 'cutover']
+          : ['prepare', 'cutover', 'retire']
+        : [options.stage];
+    const result = await apply({
+      plan,
+      journal: opened.journal,
+      registry,
+      clients,
+      clock: opened.clock,
+      say: (message) => host.say(message),
+      host: runHost({
+        session,
+        plan,
+        directory,
+        clients,
+        looker: opened.looker(options.prove === 'token'),
+        state: () => opened.journal.state,
+        live,
+      }),
+      stop: { graceful: session.stopping, hard: session.ended, fence: opened.fence },
+      options: {
+        ...defaultApplyOptions,
+        concurrency: options.concurrency,
+        rollouts: options.rollouts,
+        rolloutTimeoutMs: options.rolloutTimeout,
+        handoffWaitMs: options.waitHandoff ?? 0,
+        proveToken: options.prove === 'token',
+        yes: options.yes,
+        stages,
+        moves: options.move.length === 0 ? null : options.move,
+        canary: options.canary ?? null,
+        soakMs: options.soak ?? null,
+        onFailure: options.onFailure,
+        acceptUnproven: options.acceptUnproven,
+        refused,
+        holder: holderName(),
+        tool: toolName(),
+        command: {
+          apply: `rolelift apply ${here}${stateOption(options)}`,
+          rollback: `rolelift rollback ${here}${stateOption(options)}`,
+        },
+      },
+    });
+    await host.pause();
+    if (!options.json) host.result(resultText(result, host.style, host.width));
+    else for (const failure of result.failures) host.error(failure.error, failure.after ?? undefined);
+    return session.stopCode() ?? result.exit;
+  } finally {
+    await opened.close();
+    await host.close();
+  }
+};
+
+export const stateOption = (options: { readonly state?: string }): string =>
+  options.state === undefined ? '' : ` --state ${options.state}`;
+
+/** Before its first question it shows cluster, account and caller. */
+const ask = async (
+  session: Session,
+  plan: Plan,
+  who: Awaited<ReturnType<typeof identify>>,
+  here: string,
+): Promise<void> => {
+  const moves = plan.moves.filter((move) => !move.blocked && !move.skip).length;
+  session.host.say({
+    kind: 'note',
+    code: 'RL800',
+    text: `cluster ${plan.cluster.name} at ${who.server}, account ${who.caller.account}, as ${who.caller.arn} and ${who.caller.kubernetesUser || 'an unnamed Kubernetes user'}`,
+  });
+  if (session.options.yes) return;
+  const yes = await session.prompts.confirm(
+    `Apply plan ${plan.id} (${moves} ${moves === 1 ? 'move' : 'moves'}) from ${here}?`,
+    '--yes',
+  );
+  if (!yes) {
+    throw new RoleliftError(
+      { code: 'RL806', message: 'not applied', remedy: 'Nothing was changed.', fault: 'user' },
+      { exit: 3 },
+    );
+  }
+};

@@ -1,0 +1,71 @@
+import { writeFile } from 'node:fs/promises';
+import { RoleliftError } from '../../model/error.js';
+import { createSandbox } from '../../sandbox/sandbox.js';
+import { loadScenario } from '../../sandbox/scenario.js';
+import { serve } from '../../sandbox/serve.js';
+import { twinOf } from '../../sandbox/twin.js';
+import { parseInventory } from '../../scan/inventory-file.js';
+import { parseJson, readText } from '../plan-directory.js';
+import { type GlobalOptions, openSession } from '../session.js';
+
+interface SandboxArguments extends GlobalOptions {
+  readonly port?: number;
+  readonly scenario?: string;
+  readonly inventory?: string;
+  readonly latency: number;
+  readonly consistencyDelay: number;
+  readonly rate: Readonly<Record<string, number>>;
+  readonly authorise?: string;
+  readonly writeEnv?: string;
+}
+
+const exportsOf = (env: Readonly<Record<string, string>>): string =>
+  Object.entries(env)
+    .map(([name, value]) => `export ${name}='${value.replaceAll("'", "'\\''")}'`)
+    .join('\n');
+
+export const run = async (_args: readonly string[], given: Record<string, unknown>): Promise<number> => {
+  const options = given as unknown as SandboxArguments;
+  const session = openSession(options);
+  if (options.inventory !== undefined && options.scenario !== undefined) {
+    throw new RoleliftError(
+      {
+        code: 'RL606',
+        message: '--inventory and --scenario exclude each other',
+        remedy: 'Give one of them.',
+        fault: 'user',
+      },
+      { exit: 64 },
+    );
+  }
+  const scenario =
+    options.inventory === undefined
+      ? await loadScenario(options.scenario ?? 'demo')
+      : twinOf(
+          parseInventory(
+            parseJson(await readText(options.inventory, 'the inventory'), options.inventory),
+            options.inventory,
+          ),
+        );
+  const authorise =
+    options.authorise === undefined
+      ? null
+      : parseJson(await readText(options.authorise, 'the policy'), options.authorise);
+  const sandbox = createSandbox({
+    scenario,
+    settings: { latencyMs: options.latency, consistencyDelayMs: options.consistencyDelay, rates: options.rate },
+    ...(authorise === null ? {} : { authorise: authorise as never }),
+  });
+  const served = await serve(sandbox, options.port === undefined ? {} : { port: options.port });
+  const env = exportsOf(served.env);
+  if (options.writeEnv !== undefined) await writeFile(options.writeEnv, `${env}\n`, { mode: 0o600 });
+  session.host.result(options.json ? JSON.stringify(served.env) : env);
+  await new Promise<void>((resolve) => {
+    if (session.stopping.aborted) resolve();
+    else session.stopping.addEventListener('abort', () => resolve(), { once: true });
+  });
+  await served.close();
+  await session.host.close();
+  // Ending it is what one does with it.
+  return 0;
+};

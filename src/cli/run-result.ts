@@ -1,0 +1,51 @@
+import type { RunResult } from '../engine/run.js';
+import type { Style } from '../model/style.js';
+import { counted, visible, wrap } from '../model/text.js';
+
+/** How a run ended, for people: counts, what went wrong with what to do, what it waits for, the command that goes on. */
+export const resultText = (result: RunResult, style: Style, width: number): string => {
+  const { applied, skipped, undone } = result.counts;
+  const lines = [
+    [
+      `${counted(applied, 'step')} applied`,
+      ...(skipped > 0 ? [`${skipped} already true or skipped`] : []),
+      ...(undone > 0 ? [`${undone} undone`] : []),
+    ].join(', '),
+  ];
+  const ends = new Map<string, string[]>();
+  for (const [move, end] of result.moves) ends.set(end, [...(ends.get(end) ?? []), move]);
+  for (const [end, moves] of ends) {
+    const paint = ['failed', 'stuck', 'refused'].includes(end)
+      ? style.bad
+      : ['done', 'undone'].includes(end)
+        ? style.good
+        : style.dim;
+    lines.push(
+      `${paint(end.padEnd(9))} ${wrap(visible(moves.map((move) => move.replace(/^move:/, '')).join(', ')), width - 10, ' '.repeat(10))}`,
+    );
+  }
+  for (const failure of result.failures) {
+    const about = failure.step ?? failure.move ?? '';
+    lines.push(
+      '',
+      `${style.bad('✗')} ${style.bold(failure.error.code)} ${wrap(visible(failure.error.message), width - 8, '    ')}`,
+    );
+    if (about !== '') lines.push(`    ${style.dim('at: ')} ${visible(about)}`);
+    if (failure.error.cause !== '')
+      lines.push(`    ${style.dim('why:')} ${wrap(visible(failure.error.cause), width - 10, ' '.repeat(9))}`);
+    lines.push(`    ${style.dim('do: ')} ${wrap(visible(failure.error.remedy), width - 10, ' '.repeat(9))}`);
+    if (failure.after !== null)
+      lines.push(
+        `    ${style.dim('after')} ${failure.after.code} ${wrap(visible(failure.after.message), width - 12, ' '.repeat(9))}`,
+      );
+    if (failure.byHand.length > 0)
+      lines.push(`    ${style.dim('by hand:')}`, ...failure.byHand.map((command) => `      ${visible(command)}`));
+  }
+  for (const pause of result.pauses) {
+    lines.push('', `${style.warn('‖')} ${wrap(visible(pause.reason), width - 4, '  ')}`);
+    if (pause.how !== '') lines.push(...pause.how.split('\n').map((line) => `    ${visible(line)}`));
+  }
+  if (result.next.length > 0)
+    lines.push('', ...result.next.map((command) => `${style.dim('next:')} ${visible(command)}`));
+  return lines.join('\n');
+};
