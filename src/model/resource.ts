@@ -106,7 +106,7 @@ export const parseArn = (text: string): ArnParts | null => {
 export const parseRoleArn = (
   text: string,
 ): { readonly partition: string; readonly account: string; readonly path: string; readonly name: string } | null => {
-  const match = /^arn:(aws[a-z0-9-]*):iam::(\d{12}):role(\/(?:[\x21-\x7e]*\/)?)([\w+=,.@-]{1,64})$/.exec(text);
+  const match = /^arn:(aws[a-z0-9-]*):iam::(\d{12}):role(\/(?:[\x21-\x7e]+\/)?)([\w+=,.@-]{1,64})$/.exec(text);
   if (!match) return null;
   const [, partition, account, path, name] = match as unknown as [string, string, string, string, string];
   return { partition, account, path, name };
