@@ -27,7 +27,7 @@ interface ContainerVerdict {
  */
 export const answer = (view: PodView, world: World, place: Place = { node: null }): PodIdentityAnswer => {
   const node = place.node === null ? null : world.node(place.node);
-  const nodes = node ? [node] : world.nodesFor(view);
+  const nodes = node ? [node] : world.nodeKindsFor(view);
   const metadata = metadataFor(view, world, node);
   const verdicts = view.containers.map((container) => verdictOf(view, container, world, nodes, metadata));
   const speaking = verdicts.filter((one) => one.container.kind === 'normal');

@@ -40,7 +40,7 @@ export const asksBroker = (view: PodView, world: World): boolean =>
  * different things make the answer uncertain, and say why.
  */
 export const metadataFor = (view: PodView, world: World, node: ClusterNode | null): Metadata => {
-  const nodes = node ? [node] : kinds(world, world.nodesFor(view));
+  const nodes = node ? [node] : world.nodeKindsFor(view);
   if (nodes.length === 0) return metadataOn(view, world, null);
   const answers = nodes.map((one) => metadataOn(view, world, one));
   const first = answers[0] as Metadata;
@@ -64,23 +64,6 @@ export const metadataFor = (view: PodView, world: World, node: ClusterNode | nul
     reason: `it depends on the node: ${[...new Set(answers.map((one) => one.reason))].join('; or ')}`,
     readFrom: answers.flatMap((one) => one.readFrom),
   };
-};
-
-/** One node for each kind that can make a difference, so that a thousand nodes are a handful of questions. */
-const kinds = (world: World, nodes: readonly ClusterNode[]): readonly ClusterNode[] => {
-  const found = new Map<string, ClusterNode>();
-  for (const node of nodes) {
-    const installs = world.inventory.brokers.map((install) => isAgent(install) && serves(install, node));
-    const key = JSON.stringify([
-      node.role,
-      node.compute === 'fargate',
-      node.hopLimit,
-      node.imdsTokensRequired,
-      installs,
-    ]);
-    if (!found.has(key)) found.set(key, node);
-  }
-  return [...found.values()];
 };
 
 const metadataOn = (view: PodView, world: World, node: ClusterNode | null): Metadata => {

@@ -75,7 +75,7 @@ const agentGives = (
     return { verdict: 'no', why: 'no Pod Identity agent is ready where the pod runs' };
   const { verdict, why } = associationGives(world, association);
   if (verdict === 'yes' && without.length > 0)
-    return { verdict: 'unknown', why: `${without.length} of the nodes where it may run have no ready agent` };
+    return { verdict: 'unknown', why: 'some of the nodes where it may run have no ready Pod Identity agent' };
   return { verdict, why };
 };
 

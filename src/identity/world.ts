@@ -10,6 +10,7 @@ import type {
 import { parseRoleArn, type RefKey, refKey } from '../model/resource.js';
 import { type ParseFailure, parseTrust, type TrustDocument } from '../trust/document.js';
 import type { SdkFamily } from './chain.js';
+import { fargateNode, kindsOf, mayRunOn, onFargate, placing } from './placement.js';
 
 /** What-if changes to an estate, for plans and for rollback (H2). */
 export type Edit =
@@ -42,8 +43,13 @@ export interface World {
   trust(role: Role): TrustDocument | ParseFailure;
   policyText(arn: string): string | null;
   node(name: string): ClusterNode | null;
-  /** Nodes on which a pod of this view may be scheduled, as far as selector, node affinity and taints tell. */
+  /**
+   * Ready nodes on which a pod of this view may be scheduled, as far as Fargate profiles, selector, node affinity and
+   * taints tell.
+   */
   nodesFor(view: PodView): readonly ClusterNode[];
+  /** One of them for each kind that can make a difference to its credentials. */
+  nodeKindsFor(view: PodView): readonly ClusterNode[];
   /** The SDK of a container where something tells it; null: not known. */
   sdkOf(view: PodView, container: string): SdkFamily | null;
   /** Answers that are asked again and again, kept by a key of all that they depend on. */
@@ -80,6 +86,15 @@ export const worldOf = (inventory: Inventory, options: WorldOptions = {}): World
     kept.set(key, value);
     return value;
   };
+  const nodesFor = (view: PodView): readonly ClusterNode[] =>
+    onFargate(inventory, view)
+      ? [fargateNode]
+      : once(`nodes ${placing(view)}`, () => {
+          const may = inventory.nodes.filter((node) => mayRunOn(view, node));
+          // A node that is only starting has no broker yet; it says nothing about where the pod will run.
+          const ready = may.filter((node) => node.ready);
+          return ready.length > 0 ? ready : may;
+        });
   return {
     inventory,
     offline: inventory.source === 'manifests' && inventory.roles.length === 0,
@@ -98,83 +113,15 @@ export const worldOf = (inventory: Inventory, options: WorldOptions = {}): World
     trust: (role) => once(`trust ${role.arn}`, () => parseTrust(role.trust)),
     policyText: (arn) => policies.get(arn) ?? null,
     node: (name) => nodes.get(name) ?? null,
-    nodesFor: (view) =>
-      once(`nodes ${JSON.stringify([view.nodeSelector, view.scheduling])}`, () =>
-        inventory.nodes.filter((node) => mayRunOn(view, node)),
-      ),
+    nodesFor,
+    nodeKindsFor: (view) => {
+      const nodes = nodesFor(view);
+      return nodes[0] === fargateNode ? nodes : once(`kinds ${placing(view)}`, () => kindsOf(inventory, nodes));
+    },
     sdkOf: options.sdkOf ?? (() => null),
     once,
     withEdits: (edits) => worldOf(edits.reduce(edited, inventory), options),
   };
-};
-
-interface Term {
-  readonly key?: unknown;
-  readonly operator?: unknown;
-  readonly values?: unknown;
-}
-
-const meets = (term: Term, labels: Readonly<Record<string, string>>): boolean => {
-  const key = String(term.key);
-  const has = Object.hasOwn(labels, key);
-  const label = has ? labels[key] : undefined;
-  const values = Array.isArray(term.values) ? term.values.map(String) : [];
-  switch (term.operator) {
-    case 'In':
-      return label !== undefined && values.includes(label);
-    case 'NotIn':
-      return label === undefined || !values.includes(label);
-    case 'Exists':
-      return has;
-    case 'DoesNotExist':
-      return !has;
-    case 'Gt':
-      return label !== undefined && Number(label) > Number(values[0]);
-    case 'Lt':
-      return label !== undefined && Number(label) < Number(values[0]);
-    default:
-      return true;
-  }
-};
-
-const objects = (value: unknown): readonly Record<string, unknown>[] =>
-  Array.isArray(value) ? value.filter((one) => typeof one === 'object' && one !== null) : [];
-
-const child = (value: unknown, key: string): unknown =>
-  typeof value === 'object' && value !== null && Object.hasOwn(value, key)
-    ? (value as Record<string, unknown>)[key]
-    : undefined;
-
-/** Selector, required node affinity and taints, as the scheduler reads them (Kubernetes, assigning pods to nodes). */
-const mayRunOn = (view: PodView, node: ClusterNode): boolean => {
-  for (const [key, value] of Object.entries(view.nodeSelector))
-    if (!Object.hasOwn(node.labels, key) || node.labels[key] !== value) return false;
-  const affinity = child(child(view.scheduling, 'affinity'), 'nodeAffinity');
-  const terms = objects(child(child(affinity, 'requiredDuringSchedulingIgnoredDuringExecution'), 'nodeSelectorTerms'));
-  if (
-    terms.length > 0 &&
-    !terms.some((term) => {
-      const expressions = objects(child(term, 'matchExpressions'));
-      const fields = objects(child(term, 'matchFields'));
-      if (expressions.length + fields.length === 0) return false;
-      return (
-        expressions.every((one) => meets(one, node.labels)) &&
-        fields.every((one) => meets(one, { 'metadata.name': node.name }))
-      );
-    })
-  )
-    return false;
-  const tolerations = objects(child(view.scheduling, 'tolerations'));
-  return node.taints.every(
-    (taint) =>
-      taint.effect === 'PreferNoSchedule' ||
-      tolerations.some((one) => {
-        if (one.effect !== undefined && one.effect !== '' && one.effect !== taint.effect) return false;
-        if (one.key === undefined || one.key === '') return one.operator === 'Exists';
-        if (one.key !== taint.key) return false;
-        return one.operator === 'Exists' || (one.value ?? '') === taint.value;
-      }),
-  );
 };
 
 const edited = (inventory: Inventory, edit: Edit): Inventory => {

@@ -79,7 +79,15 @@ const isCaller = (name: string, caller: string): Verdict => {
   return 'no';
 };
 
-const amongPrincipals = (names: ReadonlyMap<string, readonly string[]>, request: AssumeRequest): Verdict => {
+/** Everybody as principal surely means everybody in a Deny; whether an Allow means tokens and services too is not documented. */
+const everybody = (aws: readonly string[], effect: unknown): Verdict =>
+  aws.includes('*') ? (effect === 'Deny' ? 'yes' : 'unknown') : 'no';
+
+const amongPrincipals = (
+  names: ReadonlyMap<string, readonly string[]>,
+  request: AssumeRequest,
+  effect: unknown,
+): Verdict => {
   const aws = names.get('AWS') ?? [];
   if (request.principalArn !== undefined) {
     const caller = request.principalArn;
@@ -88,18 +96,21 @@ const amongPrincipals = (names: ReadonlyMap<string, readonly string[]>, request:
   if (request.federated !== undefined) {
     const provider = request.federated;
     const hit = (names.get('Federated') ?? []).some((name) => name === provider);
-    return hit || aws.includes('*') ? 'yes' : 'no';
+    return hit ? 'yes' : everybody(aws, effect);
   }
   if (request.service !== undefined) {
     const service = request.service;
-    return (names.get('Service') ?? []).some((name) => name === service || name === '*') ? 'yes' : 'no';
+    const hit = (names.get('Service') ?? []).some((name) => name === service || name === '*');
+    return hit ? 'yes' : everybody(aws, effect);
   }
   return 'unknown';
 };
 
 const principals = (statement: Statement, request: AssumeRequest): Verdict => {
-  if (statement.Principal !== undefined) return amongPrincipals(principalsOf(statement.Principal), request);
-  if (statement.NotPrincipal !== undefined) return not(amongPrincipals(principalsOf(statement.NotPrincipal), request));
+  if (statement.Principal !== undefined)
+    return amongPrincipals(principalsOf(statement.Principal), request, statement.Effect);
+  if (statement.NotPrincipal !== undefined)
+    return not(amongPrincipals(principalsOf(statement.NotPrincipal), request, 'Deny'));
   return 'unknown';
 };
 

@@ -223,6 +223,18 @@ describe('pods that pass the broker by', () => {
     ).toBe(arn('node'));
   });
 
+  it('get nothing where a Fargate profile takes them, and are not misled by nodes that only start', () => {
+    const profile = { name: 'f', role: arn('fargate'), selectors: [{ namespace: 'pay*', labels: { tier: 'web' } }] };
+    const some = world({ fargateProfiles: [profile] });
+    expect(answer(asking('app', { labels: { tier: 'web' } }), some)).toMatchObject({ role: null, wins: null });
+    expect(answer(asking('app'), some).role).toBe(arn('app'));
+    const starting = world({
+      brokers: [kiam({ nodes: ['one'] })],
+      nodes: [node('one'), node('new', { ready: false })],
+    });
+    expect(answer(asking('app'), starting)).toMatchObject({ certainty: 'known', role: arn('app') });
+  });
+
   it('have different node roles on different pools', () => {
     const pools = world({ brokers: [], nodes: [node('one'), node('two', { role: arn('node2') })] });
     expect(answer(pod(), pools)).toMatchObject({ certainty: 'unknown', role: null, code: null });

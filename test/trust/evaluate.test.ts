@@ -202,6 +202,14 @@ describe('web identity', () => {
     expect(mayAssume(document(tests), token)).toBe(verdict);
   });
 
+  it('takes a Deny on everybody for everybody, and does not guess about an Allow', () => {
+    const open = { Effect: 'Allow', Principal: '*', Action: '*' };
+    expect(mayAssume(trust(open), token)).toBe('unknown');
+    expect(mayAssume(trust(open), { action: 'sts:AssumeRole', service: 'pods.eks.amazonaws.com' })).toBe('unknown');
+    const fine = { Effect: 'Allow', Principal: { Federated: provider }, Action: '*' };
+    expect(mayAssume(trust(fine, { ...open, Effect: 'Deny' }), token)).toBe('no');
+  });
+
   it('knows one provider from another', () => {
     expect(mayAssume(document({}), { ...token, federated: `${provider}2` })).toBe('no');
     expect(mayAssume(document({}), ask)).toBe('no');
