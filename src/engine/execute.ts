@@ -7,11 +7,11 @@ import { stuck as stuckError } from './failure.js';
 import { holdsOf } from './holds.js';
 import { type Recovery, recover } from './recover.js';
 import type { ApplyRun, RunResult } from './run.js';
-import { Scheduler, type Task } from './schedule.js';
+import { costOf, Scheduler, type Task } from './schedule.js';
 import { type Selection, select } from './select.js';
 import { beginRun, pauseFile, Session } from './session.js';
 import { type UndoScope, undoGraph } from './undo-order.js';
-import { undoTask, undoTasks } from './unwind.js';
+import { undoTasks } from './unwind.js';
 
 /** Resolves when the signal is aborted: a call that does not heed it must not keep the run alive. */
 export const aborted = (signal: AbortSignal): Promise<void> =>
@@ -44,7 +44,7 @@ class Apply {
       needs,
       locks: this.#session.locksOf(step),
       rollout: kind.rollout,
-      cost: kind.rollout ? 60 : 1,
+      cost: costOf(kind),
       run: () => this.#take(step),
     };
   }
@@ -131,20 +131,25 @@ const recordSkips = async (session: Session, selection: Selection): Promise<void
   }
 };
 
-const recoveryTasks = (session: Session, apply: Apply, recovery: Recovery): readonly Task[] => {
-  const { plan, registry, journal } = session.run;
-  const tasks: Task[] = [];
+/** Finishes the rollbacks that were begun, before anything goes forward; answers the moves where that did not succeed. */
+const finishUndos = async (session: Session, run: ApplyRun, recovery: Recovery): Promise<ReadonlySet<string>> => {
+  if (recovery.unwind.length === 0 && recovery.sharedUndos.size === 0) return new Set();
+  const { plan, registry, journal, options } = run;
+  const scheduler = new Scheduler({ concurrency: options.concurrency * 2, rollouts: options.rollouts * 2 });
+  session.onStop = () => scheduler.stop();
+  const parts = new Apply(session, run, scheduler);
   for (const { move, scope } of recovery.unwind) {
     const graph = undoGraph(plan, registry, journal.state, scope);
     // A rollback that had begun is finished; one that the failure would have begun asks for the old way first.
     const begun = graph.steps.some(({ id }) => session.state(id).is === 'undoing');
-    if (graph.steps.length > 0) tasks.push(...(begun ? undoTasks(session, graph) : [apply.fallTask(move, scope)]));
+    scheduler.add(begun ? undoTasks(session, graph) : [parts.fallTask(move, scope)]);
   }
-  if (recovery.sharedUndos.size > 0)
-    tasks.push(
-      ...undoTasks(session, undoGraph(plan, registry, journal.state, { is: 'steps', steps: recovery.sharedUndos })),
-    );
-  return tasks;
+  scheduler.add(
+    undoTasks(session, undoGraph(plan, registry, journal.state, { is: 'steps', steps: recovery.sharedUndos })),
+  );
+  await Promise.race([scheduler.run(), aborted(session.signal)]);
+  const after = recover(plan, journal.state, journal.events, 'continue');
+  return new Set([...after.unwind.map(({ move }) => move), ...after.stuck]);
 };
 
 /**
@@ -173,34 +178,28 @@ export const apply = async (run: ApplyRun): Promise<RunResult> => {
     run.say({ kind: 'error', error });
   }
   const leaveOut = new Set([...recovery.leaveOut.keys(), ...recovery.stuck]);
+  if ((await run.host.paused?.()) === true) {
+    session.pause(pauseFile);
+    await session.record({ type: 'paused', gate: 'pause-file', reason: pauseFile.reason });
+  } else if (!session.stopping) for (const move of await finishUndos(session, run, recovery)) leaveOut.add(move);
+
+  // Chosen only now: what was just undone is to be done again.
   const selection = select(plan, journal.state, options, leaveOut);
   const scheduler = new Scheduler(options, selection.done);
   session.onStop = () => scheduler.stop();
-  const parts = new Apply(session, run, scheduler);
-
-  const pausedAtOnce = (await run.host.paused?.()) === true;
-  if (pausedAtOnce) {
-    session.pause(pauseFile);
-    await session.record({ type: 'paused', gate: 'pause-file', reason: pauseFile.reason });
-  } else if (!session.stopping) {
+  if (!session.stopping && session.pauses.length === 0) {
     await recordSkips(session, selection);
-    const first = recoveryTasks(session, parts, recovery);
-    const finishing = new Map<string, string[]>();
-    for (const { id } of first) {
-      const step = session.steps.get(id.replace(/^undo:/, ''));
-      const key = step?.move ?? step?.id ?? id.replace(/^fall:/, '');
-      finishing.set(key, [...(finishing.get(key) ?? []), id]);
-    }
+    const parts = new Apply(session, run, scheduler);
     const holds = holdsOf(session, run, selection);
-    const refused = selection.todo.filter(({ id }) => options.refused.has(id));
-    const tasks = selection.todo
-      .filter(({ id }) => !options.refused.has(id))
-      .map((step) =>
-        parts.stepTask(step, [...step.dependsOn, ...holds.of(step), ...(finishing.get(step.move ?? step.id) ?? [])]),
-      );
-    scheduler.add([...first, ...holds.tasks, ...tasks]);
-    for (const step of refused) {
-      const error = options.refused.get(step.id) as ErrorData;
+    scheduler.add([
+      ...holds.tasks,
+      ...selection.todo
+        .filter(({ id }) => !options.refused.has(id))
+        .map((step) => parts.stepTask(step, [...step.dependsOn, ...holds.of(step)])),
+    ]);
+    for (const step of selection.todo) {
+      const error = options.refused.get(step.id);
+      if (error === undefined) continue;
       await session.record({ type: 'failed', step: step.id, error });
       session.fail(step, 'apply', error);
       parts.failed(step);
@@ -235,5 +234,3 @@ const whyLeft = (session: Session, step: Step): string => {
   const need = step.dependsOn.find((id) => !['applied', 'verified', 'skipped'].includes(session.state(id).is));
   return need === undefined ? 'held by a gate, or not reached' : `${need} is not done`;
 };
-
-export { undoTask };

@@ -2,6 +2,7 @@ import { errorData } from '../model/error.js';
 import type { Gate } from '../model/gate.js';
 import type { Step } from '../model/plan.js';
 import type { Stage } from '../model/words.js';
+import { isEffectless } from './attempt.js';
 import { cutoverSince, isMoved, isUsed, soakOf } from './gates.js';
 import type { ApplyRun } from './run.js';
 import type { Task } from './schedule.js';
@@ -74,9 +75,24 @@ const soaked = async (session: Session, run: ApplyRun, move: string): Promise<bo
   return false;
 };
 
-/** Evidence that the new identity was used since the cutover; asked of the host, and journaled. */
+/** Asks the move's proofs once more: they write nothing, and what was only configured then may be used by now. */
+const proveAgain = async (session: Session, run: ApplyRun, move: string): Promise<void> => {
+  for (const step of run.plan.steps as unknown as readonly Step[]) {
+    if (step.move !== move || step.stage !== 'cutover' || isUsed(move, run.plan, run.journal.state)) continue;
+    const now = session.state(step.id);
+    const kind = session.kindOf(step);
+    if ((now.is !== 'applied' && now.is !== 'verified') || !isEffectless(kind, step)) continue;
+    const outcome = await kind.apply(session.context(step), step);
+    if (outcome.is === 'done' && outcome.proof !== undefined && outcome.proof !== now.proof)
+      await session.record({ type: 'verified', step: step.id, proof: outcome.proof, evidence: outcome.output });
+  }
+};
+
+/** Evidence that the new identity was used since the cutover; from the pods' proofs, then from the host; journaled. */
 const lookForUse = async (session: Session, run: ApplyRun, move: string): Promise<void> => {
   const { plan, journal, host } = run;
+  if (isUsed(move, plan, journal.state)) return;
+  await proveAgain(session, run, move);
   if (isUsed(move, plan, journal.state) || host.evidence === undefined) return;
   const found = await host.evidence(move, cutoverSince(move, plan, journal.state) ?? 0);
   if (found === null) return;

@@ -54,12 +54,8 @@ export const recover = (
     if (step.move !== null) byMove.set(step.move, [...(byMove.get(step.move) ?? []), step.id]);
   }
   for (const [move, ids] of byMove) {
-    const here = (id: string): boolean => state.touched.get(id)?.session === state.session;
     const is = (id: string): string => state.steps.get(id)?.is ?? 'pending';
-    const undone = ids.filter((id) => ['undoing', 'undo-failed', 'undone'].includes(is(id)));
-    const cut = ids.filter(
-      (id) => here(id) && (undone.includes(id) || (onFailure === 'rollback-move' && is(id) === 'failed')),
-    );
+    const cut = onFailure === 'rollback-move' ? ids.filter((id) => state.failedIn.get(id) === state.session) : [];
     if (cut.length > 0) {
       const onlyRetire = cut.every((id) => stageOf.get(id) === 'retire');
       leaveOut.set(move, failureOf(new Set(ids), events));

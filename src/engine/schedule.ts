@@ -9,11 +9,17 @@ export interface Task {
   readonly rollout: boolean;
   /** Waits rather than works (a gate): takes no slot of the concurrency. */
   readonly free?: boolean;
-  /** Estimated cost, for the length of the remaining path. */
+  /** Estimated cost, for the length of the remaining path; `costOf` has the usual two. */
   readonly cost: number;
   /** True: done, and what needs it may begin. It must not reject; a rejection counts as false. */
   run(): Promise<boolean>;
 }
+
+/**
+ * Cost of a step. Rollouts are what a run waits for, so paths are measured in them; a quick step counts a little less than nothing:
+ * among equal paths the one that is nearest to its rollout goes first, and the rollout budget is never idle for want of work.
+ */
+export const costOf = (kind: { readonly rollout: boolean }): number => (kind.rollout ? 60 : -0.01);
 
 /** A binary heap: highest priority first, then the order in which tasks were added. */
 const heap = <T extends { readonly priority: number; readonly order: number }>() => {
@@ -134,8 +140,8 @@ export class Scheduler {
           continue;
         }
         if (!weight.has(top.entry)) {
-          let deepest = 0;
-          for (const after of below) deepest = Math.max(deepest, weight.get(after) ?? 0);
+          let deepest = below.length === 0 ? 0 : Number.NEGATIVE_INFINITY;
+          for (const after of below) deepest = Math.max(deepest, weight.get(after) ?? after.priority);
           weight.set(top.entry, top.entry.task.cost + deepest);
           top.entry.priority = top.entry.task.cost + deepest;
         }

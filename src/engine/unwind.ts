@@ -3,7 +3,7 @@ import type { JsonObject } from '../model/json.js';
 import type { Step } from '../model/plan.js';
 import { checkSteps, endRun, moveEnds } from './ending.js';
 import type { RunResult, UnwindRun } from './run.js';
-import { Scheduler, type Task } from './schedule.js';
+import { costOf, Scheduler, type Task } from './schedule.js';
 import { beginRun, pauseFile, Session } from './session.js';
 import { type UndoGraph, type UndoScope, undoGraph } from './undo-order.js';
 import { backward } from './undo-step.js';
@@ -18,7 +18,7 @@ export const undoTasks = (session: Session, graph: UndoGraph): readonly Task[] =
     needs: (graph.needs.get(step.id) ?? []).map(undoTask),
     locks: session.locksOf(step),
     rollout: session.kindOf(step).rollout,
-    cost: session.kindOf(step).rollout ? 60 : 1,
+    cost: costOf(session.kindOf(step)),
     run: async () => (await session.mayGoOn()) && (await backward(session, step)) === 'done',
   }));
 

@@ -15,6 +15,8 @@ export interface JournalState extends RunState {
   readonly session: number;
   /** Session and line of each step's newest event. */
   readonly touched: ReadonlyMap<string, { readonly session: number; readonly seq: number }>;
+  /** Session in which each step failed last on the way there; kept after its undo. */
+  readonly failedIn: ReadonlyMap<string, number>;
   /** First pre-image since the last `undone`, kept after it too; `seq` orders them by age. */
   readonly preimages: ReadonlyMap<string, { readonly seq: number; readonly preimage: JsonObject }>;
   /** The longest soak that a run was started with, milliseconds. */
@@ -106,6 +108,7 @@ export const openFold = (): { readonly state: JournalState; add(event: JournalEv
   const steps = new Map<string, StepState>();
   const gates = new Map<string, GateState>();
   const touched = new Map<string, { session: number; seq: number }>();
+  const failedIn = new Map<string, number>();
   const preimages = new Map<string, { seq: number; preimage: JsonObject }>();
   const stuck = new Set<string>();
   const state = {
@@ -123,6 +126,7 @@ export const openFold = (): { readonly state: JournalState; add(event: JournalEv
     lastOptions: {} as JsonObject,
     session: 0,
     touched,
+    failedIn,
     preimages,
     soakMs: null as number | null,
   };
@@ -132,6 +136,7 @@ export const openFold = (): { readonly state: JournalState; add(event: JournalEv
     const after = nextState(before, event);
     steps.set(event.step, after);
     touched.set(event.step, { session: state.session, seq: event.seq });
+    if (event.type === 'failed') failedIn.set(event.step, state.session);
     if (event.type === 'started' && kept(before).preimage === null)
       preimages.set(event.step, { seq: event.seq, preimage: event.preimage as JsonObject });
     if (after.is === 'undo-failed') stuck.add(event.step);
