@@ -148,7 +148,12 @@ const completed = (object: JsonObject, title: string, gaps: Gaps): JsonObject | 
     gaps.add(areaOf(title), `a ${kind.slice(0, 100)} without a name`, ['what it declares']);
     return null;
   }
-  if (/\{\{|\$\{/.test(`${name}${namespace ?? ''}`)) {
+  const shown = JSON.stringify([
+    objectAt(object, 'metadata', 'annotations'),
+    objectAt(object, 'spec', 'template', 'metadata'),
+    textAt(object, 'spec', 'template', 'spec', 'serviceAccountName') ?? '',
+  ]);
+  if (/\{\{|\$\{/.test(`${name}${namespace ?? ''}`) || /\{\{-?\s*(?:\.|include\b|tpl\b)/.test(shown)) {
     gaps.add(areaOf(title), notRendered, ['what this document declares']);
     return null;
   }

@@ -13,6 +13,7 @@ const mostValues = 1_000_000;
 /** Documents of one file. */
 const mostDocuments = 20_000;
 
+export const notRendered = 'a template that was not rendered';
 const template = /\{\{-?[^\n]*?\}\}/;
 
 /** Levels of brackets and of compact list markers, without reading quotes: an upper bound for what a parser would nest. */
@@ -47,6 +48,8 @@ const objection = (value: unknown): string | null => {
     }
     for (const [key, item] of Object.entries(here)) {
       if (key === '__proto__') return 'it holds a key __proto__';
+      // What `name: {{ .Release.Name }}` is to a YAML parser: a map whose only key is a map.
+      if (item === null && key.startsWith('{ ')) return notRendered;
       const found = visit(item, depth + 1);
       if (found !== null) return found;
     }
@@ -95,8 +98,6 @@ const parseJson = (text: string): readonly Parsed[] => {
       : problem(1, `the key ${twice.slice(0, 100)} stands twice in one object`),
   ];
 };
-
-export const notRendered = 'a template that was not rendered';
 
 /** Reads the documents of a YAML or JSON text. Nothing is executed, no tag makes anything, no input takes unbounded time. */
 export const parseManifest = (text: string, json: boolean): readonly Parsed[] => {

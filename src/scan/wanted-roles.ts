@@ -5,19 +5,23 @@ import { parseRoleArn } from '../model/resource.js';
 import { annotationKeys } from '../model/words.js';
 import { roleKeysOf } from './brokers.js';
 
+/** A prefix for bare names, and whether one leading `/` goes (kiam) or stays (kube2iam). */
+export interface RoleBase {
+  readonly base: string;
+  readonly leadingSlash: 'goes' | 'stays';
+}
+
 /**
- * Every role ARN that an annotation's text can mean: as it stands, and behind each broker's base ARN with kiam's rule (one
- * leading `/` goes) and kube2iam's (it stays). Which one holds is the identity model's answer; the scan reads them all.
+ * Every role ARN that an annotation's text can mean: as it stands, and behind each broker's base ARN by that broker's rule. Which
+ * one holds is the identity model's answer; the scan reads them all.
  */
-export const roleCandidates = (text: string, bases: readonly string[]): readonly string[] => {
+export const roleCandidates = (text: string, bases: readonly RoleBase[]): readonly string[] => {
   if (text === '' || text.length > 2048) return [];
   const found = new Set<string>();
   if (/^\/?arn:/i.test(text)) found.add(text.replace(/^\//, ''));
   else
-    for (const base of bases) {
-      found.add(`${base}${text}`);
-      found.add(`${base}${text.replace(/^\//, '')}`);
-    }
+    for (const { base, leadingSlash } of bases)
+      found.add(`${base}${leadingSlash === 'goes' ? text.replace(/^\//, '') : text}`);
   return [...found].filter((arn) => parseRoleArn(arn) !== null).sort(byText);
 };
 
@@ -36,8 +40,13 @@ export interface RoleSources {
 /** Every role that anything in the cluster names, as ARNs, sorted. */
 export const wantedRoles = (sources: RoleSources): readonly string[] => {
   const wanted = new Set<string>();
-  const told = sources.brokers.flatMap((install) => (install.baseArn === null ? [] : [install.baseArn]));
-  const bases = [...new Set(told.length > 0 || sources.fallbackBase === null ? told : [sources.fallbackBase])];
+  const told = sources.brokers.flatMap((install): RoleBase[] =>
+    install.baseArn === null
+      ? []
+      : [{ base: install.baseArn, leadingSlash: install.broker === 'kiam' ? 'goes' : 'stays' }],
+  );
+  const bases: readonly RoleBase[] =
+    told.length > 0 || sources.fallbackBase === null ? told : [{ base: sources.fallbackBase, leadingSlash: 'goes' }];
   const add = (text: string | null | undefined): void => {
     if (text !== null && text !== undefined) for (const arn of roleCandidates(text, bases)) wanted.add(arn);
   };

@@ -129,6 +129,7 @@ export const readWorkloads = async (
     units.push({ owners: [...chain].reverse(), workload, view: workload.template, pods: own, createdAt: '' });
     workloads.delete(key);
   }
+  const byRef = new Map([...workloads.values()].map((workload) => [refKey(workload.ref), workload]));
   pods.sort((left, right) => byText(refKey(left.pod.ref), refKey(right.pod.ref)));
   for (const { pod, owner, bare } of pods) {
     if (bare !== null) {
@@ -160,6 +161,14 @@ export const readWorkloads = async (
     // The owner itself could not be read: what its pods show stands for its template.
     const guessed = guessOwner(top, pod);
     const key = refKey(guessed);
+    const there = byRef.get(key);
+    if (there !== undefined) {
+      there.pods.push(pod);
+      gaps.add(`kubernetes:${top.kind}:${namespace}/${top.name}`, 'the owner of these pods could not be read', [
+        `whether they belong to ${guessed.kind} ${guessed.name}, as their names say`,
+      ]);
+      continue;
+    }
     const orphan = orphans.get(key) ?? { ...standIn(guessed, pod), pods: [] };
     orphan.pods.push(pod);
     orphans.set(key, orphan);
