@@ -49,9 +49,13 @@ interface Goal {
 export const goalOf = (mechanism: Mechanism): Goal =>
   mechanism === 'pod-identity' ? { address: agentAddresses[0], port: 80 } : { address: null, port: 443 };
 
-const portAllowed = (ports: readonly Json[], goal: Goal): boolean =>
-  ports.length === 0 ||
-  ports.some((port) => {
+/** A list that is not given or empty means all; what is no list means nothing. */
+const unset = (list: Json | undefined): boolean =>
+  list === undefined || list === null || (Array.isArray(list) && list.length === 0);
+
+const portAllowed = (ports: Json | undefined, goal: Goal): boolean =>
+  unset(ports) ||
+  (Array.isArray(ports) ? (ports as readonly Json[]) : []).some((port) => {
     if ((textAt(port, 'protocol') ?? 'TCP') !== 'TCP') return false;
     const number = at(port, 'port');
     if (number === undefined) return true;
@@ -97,13 +101,12 @@ const plainPolicies = (inventory: Inventory, view: PodView, goal: Goal): readonl
     )
     .map(({ ref, raw }) => ({
       name: `NetworkPolicy ${ref.namespace}/${ref.name}`,
-      allows: listAt(raw, 'spec', 'egress').some((rule) => {
-        const peers = listAt(rule, 'to');
-        return (
-          portAllowed(listAt(rule, 'ports'), goal) &&
-          (peers.length === 0 || peers.some((peer) => peerAllowed(peer, goal)))
-        );
-      }),
+      allows: listAt(raw, 'spec', 'egress').some(
+        (rule) =>
+          isObject(rule) &&
+          portAllowed(rule.ports, goal) &&
+          (unset(rule.to) || listAt(rule, 'to').some((peer) => peerAllowed(peer, goal))),
+      ),
     }));
 
 const ciliumLabels = (selector: unknown): unknown => {
@@ -118,6 +121,7 @@ const ciliumLabels = (selector: unknown): unknown => {
 };
 
 const ciliumRuleAllows = (rule: Json, goal: Goal): boolean => {
+  if (!isObject(rule)) return false;
   const ports = listAt(rule, 'toPorts').flatMap((each) => listAt(each, 'ports'));
   const portOk =
     ports.length === 0 ||
