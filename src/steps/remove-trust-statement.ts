@@ -77,7 +77,7 @@ export const removeTrustStatement = defineStep<RemoveTrustStatementParams>({
     const known = [before, ...record.siblings.map((one) => textAt(one, 'document', 'value'))].filter(
       (text): text is string => text !== undefined,
     );
-    let how: 'exact' | 'surgical' = 'exact';
+    let how = 'exact' as 'exact' | 'surgical';
     const done = await editTrust(
       ctx,
       params.account,

@@ -1,0 +1,162 @@
+import { z } from 'zod';
+import { byText, canonical } from '../model/canonical.js';
+import type { JsonObject } from '../model/json.js';
+import type { Step } from '../model/plan.js';
+import { type KubernetesRef, kubernetesRef, refKey } from '../model/resource.js';
+import { type Field, type FieldEdit, fieldAt, mergePatchOf, sameField, setTo } from './object-fields.js';
+import { editFields } from './object-write.js';
+import { json, parserOf, pointerParam } from './params.js';
+import {
+  type Change,
+  defineStep,
+  type Observation,
+  type Outcome,
+  type ReadCtx,
+  type StepCtx,
+  type UndoOutcome,
+} from './step.js';
+import { hasCode } from './step-errors.js';
+
+const target = z.strictObject({ apiVersion: z.string(), kind: z.string(), namespace: z.string(), name: z.string() });
+const change = z.strictObject({
+  ref: target,
+  pointer: pointerParam,
+  /** null: absent. */
+  value: json,
+});
+const schema = z.strictObject({
+  tool: z.string(),
+  /** The application, release or Kustomization. */
+  ref: z.string(),
+  changes: z.array(change),
+  reverse: z.array(change),
+  instructions: z.string(),
+  /** Shell command that suspends the tool for this object; '' where there is none. */
+  suspend: z.string(),
+});
+export type WaitForHandoffParams = z.infer<typeof schema>;
+type HandoffStep = Step<WaitForHandoffParams>;
+type HandoffChange = z.infer<typeof change>;
+const kind = 'wait-for-handoff';
+
+const refOf = ({ ref }: HandoffChange): KubernetesRef =>
+  kubernetesRef(ref.apiVersion, ref.kind, ref.namespace === '' ? undefined : ref.namespace, ref.name);
+const editOf = (one: HandoffChange): FieldEdit => setTo(one.pointer, one.value);
+
+/** Changes by object, in a fixed order. */
+const grouped = (
+  list: readonly HandoffChange[],
+): readonly { readonly ref: KubernetesRef; readonly edits: readonly FieldEdit[] }[] => {
+  const groups = new Map<string, { readonly ref: KubernetesRef; readonly edits: FieldEdit[] }>();
+  for (const one of list) {
+    const ref = refOf(one);
+    const group = groups.get(refKey(ref)) ?? { ref, edits: [] };
+    group.edits.push(editOf(one));
+    groups.set(refKey(ref), group);
+  }
+  return [...groups.entries()].sort(([left], [right]) => byText(left, right)).map(([, group]) => group);
+};
+
+/** Fields that are not live as told, in words. */
+const missing = async (ctx: ReadCtx, list: readonly HandoffChange[]): Promise<readonly string[]> => {
+  const left: string[] = [];
+  for (const { ref, edits } of grouped(list)) {
+    const object = await ctx.kubernetes().get(ref);
+    for (const { pointer, field } of edits) {
+      const live: Field = object === null ? { present: false } : fieldAt(object, pointer);
+      if (!sameField(live, field)) left.push(`${ref.kind} ${ref.namespace ?? ''}/${ref.name} ${pointer}`);
+    }
+  }
+  return left;
+};
+
+const handoffGate = (step: Pick<HandoffStep, 'id'>): string => `handoff:${step.id}`;
+
+const waitLive = async (ctx: ReadCtx & StepCtx, params: WaitForHandoffParams, list: readonly HandoffChange[]) => {
+  let left = await missing(ctx, list);
+  if (left.length === 0 || ctx.settings.handoffWaitMs <= 0) return left;
+  try {
+    await ctx.until(
+      `${params.tool} ${params.ref} has not delivered the change yet`,
+      ctx.settings.handoffWaitMs,
+      async () => {
+        left = await missing(ctx, list);
+        return left.length === 0 ? true : null;
+      },
+    );
+  } catch (thrown) {
+    if (!hasCode(thrown, 'RL811')) throw thrown;
+  }
+  return left;
+};
+
+/** Waits until somebody else's source of truth has delivered a change; going back is a hand-off too (H4). */
+export const waitForHandoff = defineStep<WaitForHandoffParams>({
+  kind,
+  stages: ['prepare', 'cutover', 'retire'],
+  skippable: false,
+  undoWithMove: false,
+  rollout: false,
+  checks: true,
+  parseParams: parserOf(kind, schema),
+  describe: ({ params }) => ({
+    title: `Wait for ${params.tool} ${params.ref} to deliver the change`,
+    effect: 'disruptive',
+    undo: 'Prints the reverse patch and waits until it is live; with --gitops live it is written.',
+  }),
+  changes: ({ params }, direction): readonly Change[] =>
+    direction === 'apply'
+      ? []
+      : grouped(params.reverse).map(({ ref, edits }) => ({
+          api: 'kubernetes',
+          verb: 'patch',
+          ref,
+          body: mergePatchOf(edits),
+          rollout: true,
+          maybe: true,
+        })),
+  reads: ({ params }) =>
+    grouped([...params.changes, ...params.reverse]).map(({ ref }) => ({ api: 'kubernetes', verb: 'get', ref })),
+  locks: ({ params }) => grouped(params.changes).map(({ ref }) => refKey(ref)),
+  preconditions: async () => [],
+
+  async observe(ctx, { params }): Promise<Observation> {
+    const left = await missing(ctx, params.changes);
+    return { is: left.length === 0 ? 'applied' : 'not-applied', saw: { missing: [...left] } };
+  },
+  preimage: async (): Promise<JsonObject> => ({}),
+
+  async apply(ctx, step): Promise<Outcome> {
+    const left = await waitLive(ctx, step.params, step.params.changes);
+    return left.length === 0
+      ? { is: 'done', output: {} }
+      : {
+          is: 'paused',
+          gate: handoffGate(step),
+          reason: `${step.params.tool} ${step.params.ref} has not delivered yet: ${left.slice(0, 5).join(', ')}`,
+          how: step.params.instructions,
+        };
+  },
+  async undo(ctx, step): Promise<UndoOutcome> {
+    const { params } = step;
+    if (ctx.settings.gitopsLive && (await missing(ctx, params.reverse)).length > 0) {
+      for (const { ref, edits } of grouped(params.reverse)) await editFields(ctx.kubernetes(), ref, () => edits);
+      return {
+        is: 'done',
+        how: 'exact',
+        note: `written live: ${params.tool} ${params.ref} must be told, or it comes back`,
+      };
+    }
+    const left = await waitLive(ctx, params, params.reverse);
+    if (left.length === 0) return { is: 'done', how: 'exact', note: '' };
+    const patch = grouped(params.reverse)
+      .map(({ ref, edits }) => `${ref.kind} ${ref.namespace ?? ''}/${ref.name}: ${canonical(mergePatchOf(edits))}`)
+      .join('\n');
+    return {
+      is: 'paused',
+      gate: handoffGate(step),
+      reason: `${params.tool} ${params.ref} has not taken the change back yet: ${left.slice(0, 5).join(', ')}`,
+      how: `Take it back at its source:\n${patch}${params.suspend === '' ? '' : `\nIn an emergency: ${params.suspend}, then rolelift rollback --gitops live`}`,
+    };
+  },
+});
