@@ -1,0 +1,302 @@
+import { isObject, type JsonObject, textAt } from '../model/json.js';
+import { limitedAccess, userOfEksToken } from './access.js';
+import type { World } from './aws/account.js';
+import { contextOf, roleMay, userKey } from './aws/caller.js';
+import { effectiveAssociation } from './aws/eks-auth.js';
+import { AwsFault } from './aws/fault.js';
+import { Aws, refusal } from './aws/service.js';
+import { callerFor, type Estate } from './brokers/estate.js';
+import { identityOfPod, type PodIdentity } from './brokers/pod-identity.js';
+import { canonicalAws } from './canonical-aws.js';
+import { realClock } from './clock.js';
+import type { AccountView, ClusterView, HttpRequest, HttpResponse, SandboxClock } from './contract.js';
+import { control } from './control.js';
+import { ConnectionLost, type Fault, Faults } from './faults.js';
+import { nodeObjects, worldOf } from './found-estate.js';
+import { type Cluster, createCluster } from './kubernetes/cluster.js';
+import { Buckets, laneOf, throttle } from './lanes.js';
+import { callerNamed, type Routed, routeOf } from './route.js';
+import type { Scenario } from './scenario-schema.js';
+import type { Settings } from './settings.js';
+import { Uses } from './uses.js';
+
+export interface Authorise {
+  /** IAM policy document of the caller; null or absent lets it do everything. */
+  readonly iam?: JsonObject | string | null;
+  /** Roles and ClusterRoles that the kubeconfig's user has; absent makes it an administrator. */
+  readonly rbac?: readonly JsonObject[] | null;
+}
+
+export interface SandboxOptions {
+  readonly scenario: Scenario;
+  readonly clock?: SandboxClock;
+  readonly settings?: Partial<Settings>;
+  /** Calls beyond it are refused. */
+  readonly authorise?: Authorise | null;
+}
+
+/** A pod that does not exist yet, as the cluster would admit it, and where it would run. */
+export interface NewPod {
+  /** The pod object after admission (a dry run's answer). */
+  readonly object: JsonObject;
+  readonly node: string;
+}
+
+interface Inner {
+  readonly world: World;
+  readonly cluster: Cluster;
+  readonly aws: Aws;
+  readonly uses: Uses;
+}
+
+/** A whole simulated world: one cluster, its accounts, its brokers; reached by HTTP requests, over a socket or in the process. */
+export class Sandbox {
+  readonly options: SandboxOptions;
+  readonly clock: SandboxClock;
+  readonly faults = new Faults();
+  readonly #buckets = new Buckets();
+  #inner: Inner;
+
+  constructor(options: SandboxOptions, from?: Sandbox) {
+    this.options = options;
+    this.clock = options.clock ?? realClock();
+    this.#inner = from === undefined ? this.#found() : this.#forked(from.#inner);
+  }
+
+  get scenario(): Scenario {
+    return this.options.scenario;
+  }
+  get world(): World {
+    return this.#inner.world;
+  }
+  get view(): ClusterView {
+    return this.#inner.cluster.view;
+  }
+  get cluster(): Cluster {
+    return this.#inner.cluster;
+  }
+  get settings(): Settings {
+    return this.#inner.world.settings;
+  }
+
+  /** Variables that point any client at the sandbox, but for KUBECONFIG and the endpoint, which `serve` adds. */
+  get environment(): Readonly<Record<string, string>> {
+    return {
+      AWS_REGION: this.scenario.cluster.region,
+      AWS_ACCESS_KEY_ID: userKey(this.scenario.cluster.account),
+      AWS_SECRET_ACCESS_KEY: 'sandbox-secret',
+      AWS_EC2_METADATA_DISABLED: 'true',
+    };
+  }
+
+  /** Another world that begins as this one is now; nothing that happens in one is seen in the other. Faults are not taken along. */
+  fork(clock: SandboxClock): Sandbox {
+    return new Sandbox({ ...this.options, clock }, this);
+  }
+
+  /** Puts everything back to how the scenario has it. */
+  reset(): void {
+    this.faults.clear();
+    this.faults.forget();
+    this.#inner = this.#found();
+  }
+
+  /** Answers a request as the real servers would. Rejects where the connection breaks or nobody is there. */
+  async handle(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
+    const routed = routeOf(request, this.scenario.cluster.region);
+    if (routed === null) return { status: 404, headers: { 'content-type': 'text/plain' }, body: 'not found\n' };
+    if (routed.to === 'control') return control(this, request, routed.path);
+    const aws = routed.to === 'aws';
+    const service = aws ? routed.call.service : 'kubernetes';
+    const action = aws ? routed.call.operation : routed.action;
+    const write = aws ? routed.call.write : routed.write;
+    const counted = aws ? write : routed.counted;
+    const call = this.faults.note({
+      at: this.clock.now(),
+      service,
+      action,
+      write,
+      counted,
+      url: request.url,
+      caller: callerNamed(request),
+    });
+    const fault = this.faults.take(service, action, `${request.url}\n${decoded(request.body)}`);
+    const wait = this.settings.latencyMs + (fault?.delayMs ?? 0);
+    if (wait > 0) await this.clock.sleep(wait, signal);
+    signal.throwIfAborted();
+    if (fault?.drop === 'before') throw new ConnectionLost('connection reset before the request was carried out');
+    const answer = this.#refused(routed, fault) ?? (await this.#carryOut(routed, request, signal, call));
+    call.status = answer.status;
+    if (fault?.drop === 'late') throw new ConnectionLost('the request was carried out and its answer lost');
+    const date = new Date(Math.floor(this.clock.now() / 1000) * 1000).toUTCString();
+    return { ...answer, headers: { date, ...answer.headers } };
+  }
+
+  async #carryOut(
+    routed: Exclude<Routed, { to: 'control' }>,
+    request: HttpRequest,
+    signal: AbortSignal,
+    call: ReturnType<Faults['note']>,
+  ): Promise<HttpResponse> {
+    const lane = laneOf(call.service, call.write);
+    if (!this.#buckets.admit(lane, this.settings.rates[lane], this.clock.now())) return this.#throttled(routed);
+    if (this.faults.die(call, 'before')) throw new ConnectionLost('the caller was ended before its write');
+    const answer =
+      routed.to === 'aws' ? this.#answerAws(routed.call, request) : await this.#inner.cluster.handle(request, signal);
+    if (this.faults.die(call, 'after')) throw new ConnectionLost('the caller was ended after its write');
+    return answer;
+  }
+
+  #answerAws(call: Extract<Routed, { to: 'aws' }>['call'], request: HttpRequest): HttpResponse {
+    const looks = ['LookupEvents', 'GetRole', 'GetServiceLastAccessedDetails'];
+    if (looks.includes(call.operation)) this.#inner.uses.look(this.estate, this.scenario.cluster.region);
+    return this.#inner.aws.handle(request, call);
+  }
+
+  #throttled(routed: Exclude<Routed, { to: 'control' }>): HttpResponse {
+    if (routed.to === 'aws') return refusal(routed.call.service, throttle(routed.call), 'sandbox-throttled');
+    return kubernetesRefusal(429, 'TooManyRequests', 'too many requests, please try again later', '1');
+  }
+
+  #refused(routed: Exclude<Routed, { to: 'control' }>, fault: Fault | null): HttpResponse | null {
+    if (fault === null || (fault.code === undefined && fault.status === undefined)) return null;
+    const status = fault.status ?? 500;
+    const message = fault.message ?? 'a fault that was asked for';
+    const answer =
+      routed.to === 'aws'
+        ? refusal(routed.call.service, new AwsFault(fault.code ?? 'ServiceFailure', status, message), 'sandbox-fault')
+        : kubernetesRefusal(status, fault.code ?? 'InternalError', message);
+    return fault.retryAfter === undefined
+      ? answer
+      : { ...answer, headers: { ...answer.headers, 'retry-after': fault.retryAfter } };
+  }
+
+  get estate(): Estate {
+    return { world: this.#inner.world, view: this.#inner.cluster.view };
+  }
+
+  /** Which role a pod gets right now; null where the pod is not there. */
+  identityOf(namespace: string, pod: string): PodIdentity | null {
+    const object = this.view.get('v1', 'Pod', namespace, pod);
+    return object === null ? null : identityOfPod(this.estate, object);
+  }
+  /** The same for a pod that would be admitted now. */
+  identityOfNew(pod: NewPod): PodIdentity {
+    const spec = isObject(pod.object['spec']) ? pod.object['spec'] : {};
+    const status = { phase: 'Running', podIP: '10.0.255.255' };
+    return identityOfPod(this.estate, { ...pod.object, spec: { ...spec, nodeName: pod.node }, status });
+  }
+  /** Of every pod that is not over, in the order of namespace and name. */
+  identities(namespace?: string): readonly PodIdentity[] {
+    return this.view
+      .list('v1', 'Pod', namespace)
+      .filter((pod) => !['Succeeded', 'Failed'].includes(textAt(pod, 'status', 'phase') ?? ''))
+      .map((pod) => identityOfPod(this.estate, pod));
+  }
+
+  /** The whole state without what servers make up (ids, times, versions): equal estates have equal canonical states. */
+  canonical(): JsonObject {
+    return { kubernetes: this.#inner.cluster.canonical(), aws: canonicalAws(this.#inner.world) };
+  }
+
+  #found(): Inner {
+    const { scenario } = this.options;
+    const world = worldOf(scenario, this.options.settings ?? {}, () => this.clock.now());
+    const access = limitedAccess(this.options.authorise?.rbac ?? null);
+    const cluster = createCluster({
+      clock: this.clock,
+      account: this.#accountView(() => this.#inner ?? { world, cluster: null }),
+      issuer: scenario.cluster.issuer,
+      version: scenario.cluster.version,
+      users: access.users,
+      authenticate: (token) => userOfEksToken(token, access),
+      objects: [...nodeObjects(scenario), ...access.objects, ...(scenario.kubernetes as JsonObject[])],
+      webhook: scenario.cluster.webhook,
+      timings: scenario.cluster.timings,
+    });
+    return { world, cluster, aws: this.#aws(world, cluster), uses: new Uses() };
+  }
+
+  #forked(from: Inner): Inner {
+    const world = from.world.fork(() => this.clock.now());
+    const cluster = from.cluster.fork(
+      this.clock,
+      this.#accountView(() => this.#inner ?? { world, cluster: null }),
+    );
+    return { world, cluster, aws: this.#aws(world, cluster), uses: new Uses(from.uses) };
+  }
+
+  #aws(world: World, cluster: Cluster): Aws {
+    const { scenario } = this.options;
+    const { region } = scenario.cluster;
+    const given = this.options.authorise?.iam ?? null;
+    const userPolicy = given === null || typeof given === 'string' ? given : JSON.stringify(given);
+    return new Aws({
+      world,
+      defaultAccount: scenario.cluster.account,
+      region,
+      regions: [...new Set([region, ...scenario.regions])],
+      view: (name) => (name === '' || name === scenario.cluster.name ? cluster.view : null),
+      userPolicy: () => userPolicy,
+    });
+  }
+
+  #accountView(inner: () => { readonly world: World; readonly cluster: Cluster | null }): AccountView {
+    return {
+      associationFor: (namespace, serviceAccount) => {
+        const found = effectiveAssociation(inner().world, namespace, serviceAccount);
+        return found === null ? null : { id: found.association.id, roleArn: found.association.role };
+      },
+      canAttachAddresses: (node) => {
+        const { world, cluster } = inner();
+        return cluster === null || canAttach({ world, view: cluster.view }, node, this.scenario.cluster.ipFamily);
+      },
+    };
+  }
+}
+
+const cniActions = {
+  ipv4: ['ec2:CreateNetworkInterface', 'ec2:AttachNetworkInterface', 'ec2:AssignPrivateIpAddresses'],
+  ipv6: ['ec2:AssignIpv6Addresses'],
+} as const;
+
+/** Whether the CNI's daemon on a node may do what giving out addresses takes, with the role that it has there. No daemon: not its business. */
+const canAttach = (estate: Estate, node: string, family: 'ipv4' | 'ipv6'): boolean => {
+  const daemon = estate.view
+    .list('v1', 'Pod', 'kube-system')
+    .find(
+      (pod) => textAt(pod, 'metadata', 'labels', 'k8s-app') === 'aws-node' && textAt(pod, 'spec', 'nodeName') === node,
+    );
+  if (daemon === undefined) return true;
+  const identity = identityOfPod(estate, daemon);
+  const arn = identity.containers.find((each) => each.container === 'aws-node')?.role ?? identity.role;
+  const role = arn === null ? undefined : estate.world.role(arn);
+  if (role === undefined) return false;
+  const context = contextOf(callerFor(estate, role, 'aws-node'));
+  return cniActions[family].every((action) => roleMay(estate.world, role, action, '*', context) === 'allow');
+};
+
+const kubernetesRefusal = (status: number, reason: string, message: string, retryAfter?: string): HttpResponse => ({
+  status,
+  headers: { 'content-type': 'application/json', ...(retryAfter === undefined ? {} : { 'retry-after': retryAfter }) },
+  body: JSON.stringify({
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Failure',
+    message,
+    reason,
+    code: status,
+  }),
+});
+
+const decoded = (body: string): string => {
+  try {
+    return body.length > 100_000 ? body : `${body}\n${decodeURIComponent(body)}`;
+  } catch {
+    return body;
+  }
+};
+
+/** A sandbox of a scenario. In the process: give `handle` to the clients as their transport. Over HTTP: see `serve`. */
+export const createSandbox = (options: SandboxOptions): Sandbox => new Sandbox(options);
