@@ -10,6 +10,8 @@ import type { Registry } from '../steps/step.js';
 import { complete, type StepDraft } from './draft.js';
 import { guard } from './guard.js';
 import { moveSteps } from './move-steps.js';
+import { nodeSteps } from './node-steps.js';
+import { nodeIntents } from './nodes.js';
 import { inOrder } from './order.js';
 import { type Intent, propose } from './proposals.js';
 import { riskOf } from './risk.js';
@@ -157,6 +159,22 @@ const clusterOf = (estate: Estate, options: PlanOptions): Plan['cluster'] => {
   };
 };
 
+/** The guard's findings with ids that no rule's finding has; those of several moves about one role become one. */
+const beside = (ruled: readonly Finding[], drafts: readonly Finding[]): readonly Finding[] => {
+  const taken = new Set(ruled.map((finding) => finding.id));
+  const own = new Map<string, Finding>();
+  for (const draft of drafts) {
+    const other = own.get(draft.id);
+    const moves = [other, draft].flatMap((one) => (Array.isArray(one?.evidence.moves) ? one.evidence.moves : []));
+    own.set(draft.id, moves.length === 0 ? draft : { ...draft, evidence: { ...draft.evidence, moves } });
+  }
+  return [...own.values()].map((finding) => {
+    let id = finding.id;
+    for (let number = 2; taken.has(id); number += 1) id = `${finding.id}:${number}`;
+    return { ...finding, id };
+  });
+};
+
 /** Inventory, options and time become a sealed plan. Pure: the same input gives the same bytes. */
 export const assemble = (
   estate: Estate,
@@ -165,11 +183,18 @@ export const assemble = (
   tools: Tools,
 ): Plan => {
   const { inventory } = estate;
-  const intents = propose(estate, options);
+  const workloads = propose(estate, options);
+  const taken = new Set(workloads.map(({ proposal }) => proposal.id));
+  const nodes = nodeIntents(estate, options).filter(({ proposal }) => !taken.has(proposal.id));
+  const intents: readonly Intent[] = [
+    ...workloads,
+    ...nodes.map(({ proposal, part, bound }) => ({ proposal, held: true, bound, node: part })),
+  ];
   const ruled = tools.findings({ estate, proposals: intents.map((intent) => intent.proposal), options });
   const byMove = findingsOf(intents, ruled);
-  const extra = intents.flatMap(({ proposal }) =>
-    guard(estate, proposal, byMove.get(proposal.id) ?? [], options.accept),
+  const extra = beside(
+    ruled,
+    workloads.flatMap(({ proposal }) => guard(estate, proposal, byMove.get(proposal.id) ?? [], options.accept)),
   );
   const all =
     extra.length === 0
@@ -177,7 +202,11 @@ export const assemble = (
       : [...ruled, ...extra].sort((left, right) => byText(left.code, right.code) || byText(left.id, right.id));
   const withGuard = extra.length === 0 ? byMove : findingsOf(intents, all);
   const open = intents.filter((intent) => !isBlocked(intent, withGuard.get(intent.proposal.id) ?? []));
-  const moved = open.flatMap((intent) => moveSteps(estate, options, intent));
+  const moved = open.flatMap((intent) =>
+    intent.node === undefined
+      ? moveSteps(estate, options, intent)
+      : nodeSteps(estate, options, { proposal: intent.proposal, part: intent.node, bound: intent.bound }),
+  );
   const drafts = merged(options.retireTrust ? withTrustRetirement(estate, open, moved) : moved);
   const steps: readonly Step[] = inOrder(drafts).map((draft) => complete(draft, tools.kinds));
   const stepsOf = new Map<string, string[]>();

@@ -74,7 +74,7 @@ interface Context {
   readonly identity: Identity;
 }
 
-const annotateStep = (of: Context, dependsOn: readonly string[]): StepDraft => {
+export const annotateStep = (of: Context, dependsOn: readonly string[]): StepDraft => {
   const { estate, to, intent } = of;
   const { namespace, serviceAccount: name } = to;
   const annotations = accountAnnotations(estate, to.role);
@@ -101,7 +101,7 @@ const annotateStep = (of: Context, dependsOn: readonly string[]): StepDraft => {
 export const usersOf = (intent: Intent): readonly string[] =>
   intent.proposal.uses.map((use) => userText(use.workload)).sort(byText);
 
-const restartStep = (of: Context, use: WorkloadUse, dependsOn: readonly string[]): StepDraft => ({
+export const restartStep = (of: Context, use: WorkloadUse, dependsOn: readonly string[]): StepDraft => ({
   id: workloadStepId('restart-workload', use.workload),
   kind: 'restart-workload',
   stage: 'cutover',
@@ -140,7 +140,7 @@ const switchStep = (of: Context, use: WorkloadUse, dependsOn: readonly string[])
 const accountOfRole = (of: Context): string =>
   parseRoleArn(of.identity.role)?.account ?? of.estate.inventory.cluster.accountId;
 
-const proveStep = (of: Context, dependsOn: readonly string[]): StepDraft => {
+export const proveStep = (of: Context, dependsOn: readonly string[]): StepDraft => {
   const { namespace, serviceAccount } = of.to;
   const { from, uses } = of.intent.proposal;
   return {

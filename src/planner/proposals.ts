@@ -5,6 +5,7 @@ import type { PlanOptions } from '../model/options.js';
 import { annotationKeys, type Broker } from '../model/words.js';
 import { chooseMechanism } from './mechanism.js';
 import { freeName, labelName } from './names.js';
+import type { NodePart } from './nodes.js';
 import { targetRole } from './roles.js';
 import { brokersFrom, inScope } from './scope.js';
 
@@ -102,6 +103,8 @@ export interface Intent {
   readonly held: boolean;
   /** The account that its pods use already is bound as it shall be; only the old way is left to take away. */
   readonly bound: boolean;
+  /** A move off the node role: what its role is made of, and what leaves the node roles. */
+  readonly node?: NodePart;
 }
 
 /** Groups of uses that can share one service account, in a fixed order. */

@@ -28,7 +28,7 @@ export const roleArn = (partition: string, account: string, path: string, name: 
   `arn:${partition}:iam::${account}:role${path}${name}`;
 
 /** A role name that no role of the account has: IAM compares them ignoring case, whatever the path (CreateRole). */
-const freeRoleName = (estate: Estate, account: string, wanted: string): string => {
+export const freeRoleName = (estate: Estate, account: string, wanted: string): string => {
   const taken = new Set(
     estate.inventory.roles.filter((role) => role.account === account).map((role) => role.name.toLowerCase()),
   );

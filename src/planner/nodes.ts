@@ -1,0 +1,274 @@
+import { cniPoliciesOf } from '../findings/cni-permission.js';
+import { type Controller, controllerNamed, controllerOf } from '../findings/controllers.js';
+import { actionsOf, isAllow, policiesOf, roleByArn, speaksOf } from '../findings/policy-documents.js';
+import type { Estate, Proposal, WorkloadUse } from '../findings/rule.js';
+import { atLeast } from '../findings/sdk-versions.js';
+import { namespaceInScope } from '../findings/subjects.js';
+import { byText } from '../model/canonical.js';
+import type { Addon, Role } from '../model/inventory.js';
+import type { JsonObject } from '../model/json.js';
+import type { PlanOptions } from '../model/options.js';
+import { parseRoleArn } from '../model/resource.js';
+import type { Mechanism } from '../model/words.js';
+import { nodesWithoutAgent, podIdentityReason } from './mechanism.js';
+import { iamName } from './names.js';
+import { inlinePolicies } from './role-steps.js';
+import { freeRoleName, roleArn, roleOf } from './roles.js';
+
+/** One policy that leaves a node role, last of all. */
+export interface Detachment {
+  readonly nodeRole: string;
+  readonly kind: 'managed' | 'inline';
+  /** ARN of a managed policy, name of an inline one. */
+  readonly policy: string;
+  /** Of an inline policy, so that it can be put back. */
+  readonly document: JsonObject | null;
+  /** What it allows besides: then a person edits it (RL407). */
+  readonly more: readonly string[];
+}
+
+/** A role for what runs on the node role today: its policies, and what leaves the node roles when it is proven. */
+export interface NodePart {
+  readonly controller: Controller;
+  readonly addon: Addon | null;
+  readonly attached: readonly string[];
+  readonly inline: readonly { readonly name: string; readonly document: JsonObject }[];
+  /** A customer-managed policy to be made first. */
+  readonly create: { readonly name: string; readonly document: JsonObject; readonly description: string } | null;
+  readonly detach: readonly Detachment[];
+  /** The role is there already and fits. */
+  readonly reused: boolean;
+}
+
+/** A move off the node role, before it has steps. */
+export interface NodeIntent {
+  readonly proposal: Proposal;
+  readonly part: NodePart;
+  readonly bound: boolean;
+}
+
+/** The role name that EKS recommends, and looks for when another cluster gets the add-on (EKS User Guide, Amazon VPC CNI). */
+export const recommendedCniRole = 'AmazonEKSPodIdentityAmazonVPCCNIRole';
+const ipv6PolicyName = 'AmazonEKS_CNI_IPv6_Policy';
+
+/** The documented IPv6 policy in the cluster's partition (EKS User Guide, cni-iam-role; amazon-vpc-cni-k8s docs/iam-policy.md). */
+export const ipv6Policy = (partition: string): JsonObject => ({
+  Version: '2012-10-17',
+  Statement: [
+    {
+      Effect: 'Allow',
+      Action: [
+        'ec2:AssignIpv6Addresses',
+        'ec2:DescribeInstances',
+        'ec2:DescribeTags',
+        'ec2:DescribeNetworkInterfaces',
+        'ec2:DescribeInstanceTypes',
+      ],
+      Resource: '*',
+    },
+    { Effect: 'Allow', Action: ['ec2:CreateTags'], Resource: [`arn:${partition}:ec2:*:*:network-interface/*`] },
+  ],
+});
+
+/** Node roles in use whose nodes the user runs: not Fargate's, not Auto Mode's. */
+const nodeRolesOf = (estate: Estate): readonly Role[] =>
+  estate.inventory.nodeRoles
+    .filter((one) => one.inUse && one.sources.some(({ kind }) => kind !== 'fargate-profile' && kind !== 'auto-mode'))
+    .flatMap((one) => roleByArn(estate.inventory, one.arn) ?? [])
+    .sort((left, right) => byText(left.arn, right.arn));
+
+const documentOf = (role: Role, name: string): JsonObject | null =>
+  inlinePolicies(role.inline)?.find((policy) => policy.name === name)?.document ?? null;
+
+const cniDetachments = (estate: Estate): readonly Detachment[] =>
+  nodeRolesOf(estate).flatMap((role) =>
+    cniPoliciesOf(estate.inventory, role).map((policy) => ({
+      nodeRole: role.arn,
+      kind: policy.kind,
+      policy: policy.name,
+      document: policy.kind === 'inline' ? documentOf(role, policy.name) : null,
+      more: policy.more,
+    })),
+  );
+
+/** Policies on the node roles that were put there for a controller: its managed ones, or those that speak of its own actions. */
+const controllerDetachments = (
+  estate: Estate,
+  controller: Controller,
+  managed: readonly string[],
+): readonly Detachment[] =>
+  nodeRolesOf(estate).flatMap((role) =>
+    policiesOf(estate.inventory, role).flatMap((policy): readonly Detachment[] => {
+      if (policy.kind === 'boundary') return [];
+      if (managed.includes(policy.name))
+        return [{ nodeRole: role.arn, kind: 'managed', policy: policy.name, document: null, more: [] }];
+      const speaks =
+        managed.length === 0 &&
+        policy.readable &&
+        controller.actions.some((action) =>
+          policy.statements.some(
+            (statement) => isAllow(statement) && actionsOf(statement).includes(action) && speaksOf(statement, action),
+          ),
+        );
+      if (!speaks) return [];
+      return [
+        {
+          nodeRole: role.arn,
+          kind: policy.kind,
+          policy: policy.name,
+          document: policy.kind === 'inline' ? documentOf(role, policy.name) : null,
+          more: [],
+        },
+      ];
+    }),
+  );
+
+const policyArn = (partition: string, name: string): string =>
+  name.startsWith('arn:') ? name : `arn:${partition}:iam::aws:policy/${name}`;
+
+const mechanismFor = (
+  estate: Estate,
+  options: PlanOptions,
+  controller: Controller,
+  addon: Addon | null,
+  uses: readonly WorkloadUse[],
+): { readonly mechanism: Mechanism; readonly why: string } => {
+  if (options.target === 'irsa') return { mechanism: 'irsa', why: 'IRSA, as asked for.' };
+  if (options.target === 'pod-identity') return { mechanism: 'pod-identity', why: 'Pod Identity, as asked for.' };
+  const known =
+    addon !== null &&
+    controller.podIdentitySince !== null &&
+    atLeast(addon.version, controller.podIdentitySince) === true;
+  if (known && podIdentityReason(estate, uses) === null && nodesWithoutAgent(estate).length === 0)
+    return {
+      mechanism: 'pod-identity',
+      why: `Pod Identity: ${addon?.name} ${addon?.version} takes it (since ${controller.podIdentitySince}), and the agent runs on every node.`,
+    };
+  return { mechanism: 'irsa', why: 'IRSA: nothing proves that Pod Identity would work for it here.' };
+};
+
+/** The policies that the new role gets: what EKS names for the add-on, else the table's, else those found on the node roles. */
+const policiesFor = (
+  estate: Estate,
+  controller: Controller,
+  addon: Addon | null,
+): Pick<NodePart, 'attached' | 'inline' | 'create' | 'detach'> | null => {
+  const { partition, accountId, ipFamily } = estate.inventory.cluster;
+  if (controller.name === 'vpc-cni') {
+    const detach = cniDetachments(estate);
+    if (detach.length === 0) return null;
+    if (ipFamily === 'ipv4')
+      return { attached: [policyArn(partition, 'AmazonEKS_CNI_Policy')], inline: [], create: null, detach };
+    const arn = `arn:${partition}:iam::${accountId}:policy/${ipv6PolicyName}`;
+    const present = estate.inventory.policies.some((policy) => policy.arn === arn);
+    return {
+      attached: [arn],
+      inline: [],
+      create: present
+        ? null
+        : {
+            name: ipv6PolicyName,
+            document: ipv6Policy(partition),
+            description: 'What aws-node needs on an IPv6 cluster',
+          },
+      detach,
+    };
+  }
+  const recommended = addon?.podIdentityConfiguration?.flatMap((one) => one.policies) ?? [];
+  const managed = [
+    ...new Set(
+      (recommended.length > 0 ? recommended : controller.managedPolicies).map((name) => policyArn(partition, name)),
+    ),
+  ].sort(byText);
+  const detach = controllerDetachments(estate, controller, managed);
+  if (managed.length > 0) return detach.length === 0 ? null : { attached: managed, inline: [], create: null, detach };
+  const inline = new Map(
+    detach.flatMap((one) =>
+      one.kind === 'inline' && one.document !== null ? [[one.policy, one.document] as const] : [],
+    ),
+  );
+  const attached = [...new Set(detach.filter((one) => one.kind === 'managed').map((one) => one.policy))].sort(byText);
+  if (inline.size === 0 && attached.length === 0) return null;
+  return { attached, inline: [...inline].map(([name, document]) => ({ name, document })), create: null, detach };
+};
+
+/** What runs with an account of a known add-on or controller and has the node role, or is bound while the node role keeps the policy. */
+export const nodeIntents = (estate: Estate, options: PlanOptions): readonly NodeIntent[] => {
+  if (!options.scope.includes('nodes')) return [];
+  if (options.from.length > 0 && !options.from.includes('node-role')) return [];
+  const nodeRoles = nodeRolesOf(estate);
+  const intents: NodeIntent[] = [];
+  for (const account of [...estate.usesOf.keys()].sort(byText)) {
+    const uses = estate.usesOf.get(account) ?? [];
+    const slash = account.indexOf('/');
+    const [namespace, name] = [account.slice(0, slash), account.slice(slash + 1)];
+    const first = uses[0];
+    if (first === undefined || name === 'default' || uses.some((use) => use.wanted !== null)) continue;
+    const controller = controllerOf(
+      namespace,
+      name,
+      first.workload.template.containers.map((container) => container.image),
+    );
+    if (controller === undefined || !namespaceInScope(options, namespace)) continue;
+    const addon = estate.inventory.addons.find((one) => controllerNamed(one.name)?.name === controller.name) ?? null;
+    const byDefault = controller.name === 'vpc-cni' || addon !== null;
+    if (!byDefault && !options.include.includes(controller.name)) continue;
+    if (!uses.every((use) => use.broker === 'node-role')) continue;
+    const policies = policiesFor(estate, controller, addon);
+    if (policies === null) continue;
+    intents.push(intentOf(estate, options, { namespace, name, uses, controller, addon, policies, nodeRoles }));
+  }
+  return intents;
+};
+
+const intentOf = (
+  estate: Estate,
+  options: PlanOptions,
+  of: {
+    readonly namespace: string;
+    readonly name: string;
+    readonly uses: readonly WorkloadUse[];
+    readonly controller: Controller;
+    readonly addon: Addon | null;
+    readonly policies: Pick<NodePart, 'attached' | 'inline' | 'create' | 'detach'>;
+    readonly nodeRoles: readonly Role[];
+  },
+): NodeIntent => {
+  const { namespace, name, controller, addon } = of;
+  const { cluster } = estate.inventory;
+  const { mechanism, why } = mechanismFor(estate, options, controller, addon, of.uses);
+  const recommended = roleArn(cluster.partition, cluster.accountId, '/', recommendedCniRole);
+  const existing = controller.name === 'vpc-cni' ? roleOf(estate, recommended) : undefined;
+  const reused = existing !== undefined && of.policies.attached.every((policy) => existing.attached.includes(policy));
+  const role = reused
+    ? recommended
+    : roleArn(
+        cluster.partition,
+        cluster.accountId,
+        '/',
+        existing === undefined && controller.name === 'vpc-cni' && mechanism === 'pod-identity'
+          ? recommendedCniRole
+          : freeRoleName(estate, cluster.accountId, iamName(`${cluster.name}-${namespace}-${name}`)),
+      );
+  const sources = [...new Set(of.policies.detach.map((one) => one.nodeRole))];
+  const today = [...new Set(of.uses.map((use) => use.role))];
+  return {
+    bound: false,
+    part: { controller, addon, ...of.policies, reused },
+    proposal: {
+      id: `move:${namespace}/${name}`,
+      subject: { namespace, name },
+      uses: of.uses,
+      from: {
+        broker: 'node-role',
+        role: today.length === 1 && sources.length === 1 ? (today[0] as string | null) : null,
+      },
+      to: { mechanism, role, associationRole: null, namespace, serviceAccount: name },
+      split: false,
+      newRole: !reused,
+      why: `${controller.title} lives on the node role of every node today and gets a role of its own with ${[...of.policies.attached, ...of.policies.inline.map((one) => one.name)].map((one) => one.split('/').at(-1)).join(', ')}. ${why} Only when it is proven, and a new node has given a pod an address, does the policy leave ${sources.map((arn) => parseRoleArn(arn)?.name ?? arn).join(', ')}.`,
+      delivery: 'live',
+      owner: { tool: 'none', ref: addon === null ? '' : `EKS add-on ${addon.name}` },
+    },
+  };
+};
