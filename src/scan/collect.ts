@@ -99,11 +99,11 @@ export const scan = async (clients: ReadClients, given: Partial<ScanOptions> = {
   const addonNames = home?.eks?.addonsKnown === true ? home.eks.addons.map(({ name }) => name) : null;
   const workloads = part.workloads.map((workload) => ({
     ...workload,
-    owners: withAddons(workload.owners, addonNames, workload.ref.namespace ?? ''),
+    owners: withAddons(workload.owners, addonNames),
   }));
   const serviceAccounts = part.serviceAccounts.map((account) => ({
     ...account,
-    owners: withAddons(account.owners, addonNames, account.ref.namespace ?? ''),
+    owners: withAddons(account.owners, addonNames),
   }));
   const associations = home?.eks?.associations ?? [];
   const roleOf = new Map<string, string>();

@@ -128,19 +128,16 @@ export const isBuiltIn = (apiVersion: string, kind: string): boolean => {
 };
 
 /** EKS also marks what it installed at cluster creation: only an add-on that exists makes that marker more than a hint. */
-export const withAddons = (
-  owners: readonly Ownership[],
-  addons: readonly string[] | null,
-  namespace: string,
-): readonly Ownership[] => {
+export const withAddons = (owners: readonly Ownership[], addons: readonly string[] | null): readonly Ownership[] => {
   if (addons === null) return owners;
-  const known = new Set(addons);
   return owners
     .map((owner): Ownership => {
       if (owner.tool !== 'eks-addon') return owner;
-      const addon = addons.find((name) => name === owner.ref || addonOf(owner.ref) === name);
-      if (addon !== undefined && known.has(addon)) return { ...owner, ref: addon, strength: 'certain' };
-      return { ...owner, strength: namespace === 'kube-system' && known.size === 0 ? 'hint' : owner.strength };
+      const belongs = addonOf(owner.ref);
+      const addon = addons.find((name) => name === owner.ref || name === belongs);
+      if (addon !== undefined) return { ...owner, ref: addon, strength: 'certain' };
+      // A name that no add-on is known by may still belong to one of those that are there.
+      return { ...owner, strength: belongs !== '' || addons.length === 0 ? 'hint' : owner.strength };
     })
     .sort(byKey((owner) => String(order[owner.strength])));
 };
@@ -157,4 +154,7 @@ const addonOf = (name: string): string =>
     's3-csi-driver-sa': 'aws-mountpoint-s3-csi-driver',
     'fsx-csi-controller-sa': 'aws-fsx-csi-driver',
     'cloudwatch-agent': 'amazon-cloudwatch-observability',
+    coredns: 'coredns',
+    'kube-proxy': 'kube-proxy',
+    'eks-pod-identity-agent': 'eks-pod-identity-agent',
   })[name] ?? '';
