@@ -36,12 +36,13 @@ export const needsOf = (plan: Plan | null, purpose: Purpose, options: NeedOption
     region: plan?.cluster.region ?? options.region,
   });
   const home = plan?.cluster.accountId ?? '';
+  const scanInput: JsonObject = plan === null ? {} : { clusterName: plan.cluster.name, name: plan.cluster.name };
   const aws: AwsUse[] = scanReads.aws.map(({ operation }) => {
     const [service, name] = operation.split(':') as [string, string];
     return {
       service,
       operation: name,
-      input: plan === null ? {} : { clusterName: plan.cluster.name, name: plan.cluster.name },
+      input: scanInput,
       place: place(home),
     };
   });
