@@ -35,6 +35,32 @@ export const checkSteps = (plan: Plan, registry: Registry): void => {
   }
 };
 
+/** Checks that the moves that are named are in the plan, and that there is one to take. */
+export const checkMoves = (plan: Plan, named: readonly string[] | null): void => {
+  const unknown = named?.find((id) => !plan.moves.some((move) => move.id === id));
+  if (unknown !== undefined)
+    throw new RoleliftError(
+      {
+        code: 'RL628',
+        message: `the plan has no move ${unknown}`,
+        remedy: 'rolelift show PLAN lists the moves.',
+        fault: 'user',
+      },
+      { exit: 64 },
+    );
+  if (plan.moves.length > 0 && plan.moves.every(({ blocked }) => blocked))
+    throw new RoleliftError(
+      {
+        code: 'RL838',
+        message: 'every move of the plan is blocked',
+        cause: 'each has a finding that nobody accepted',
+        remedy: 'rolelift show PLAN tells which, and what to do about them; then plan again.',
+        fault: 'user',
+      },
+      { exit: 4 },
+    );
+};
+
 /** How each move stands now, by the journal and what this run found. */
 export const moveEnds = (
   session: Session,
@@ -85,10 +111,10 @@ export const endRun = async (
   if (session.fatal !== null) {
     session.failures.push({ step: null, move: null, during: 'apply', error: session.fatal, after: null, byHand: [] });
     run.say({ kind: 'error', error: session.fatal });
-    return result(1);
+    return result(session.fatalExit);
   }
-  if (run.stop?.fence?.aborted) {
-    const reason: unknown = run.stop.fence.reason;
+  if (run.stop?.fence?.aborted || session.lockLost) {
+    const reason: unknown = run.stop?.fence?.reason;
     const error: ErrorData =
       reason instanceof RoleliftError
         ? reason.data
@@ -121,7 +147,7 @@ export const endRun = async (
     const error = session.fatal as ErrorData | null;
     if (error !== null)
       session.failures.push({ step: null, move: null, during: 'apply', error, after: null, byHand: [] });
-    return result(error === null ? (signalExit(run.stop?.hard) ?? 5) : 1);
+    return result(error === null ? (signalExit(run.stop?.hard) ?? 5) : session.fatalExit);
   }
   return result(code);
 };

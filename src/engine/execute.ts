@@ -2,7 +2,7 @@ import type { ErrorData } from '../model/error.js';
 import type { JsonObject } from '../model/json.js';
 import type { Step } from '../model/plan.js';
 import { forward } from './attempt.js';
-import { checkSteps, endRun, moveEnds } from './ending.js';
+import { checkMoves, checkSteps, endRun, moveEnds } from './ending.js';
 import { stuck as stuckError } from './failure.js';
 import { holdsOf } from './holds.js';
 import { type Recovery, recover } from './recover.js';
@@ -159,6 +159,7 @@ const finishUndos = async (session: Session, run: ApplyRun, recovery: Recovery):
 export const apply = async (run: ApplyRun): Promise<RunResult> => {
   const { plan, journal, options } = run;
   checkSteps(plan, run.registry);
+  checkMoves(plan, options.moves);
   const session = new Session(run);
   const soakBefore = journal.state.soakMs;
   await beginRun(session, 'apply', JSON.parse(JSON.stringify(options)) as JsonObject);

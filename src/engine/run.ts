@@ -37,6 +37,8 @@ export interface Stops {
   readonly hard?: AbortSignal;
   /** The lock is lost: no further effect, and no further line (H22). */
   readonly fence?: AbortSignal;
+  /** False once the lock has run out by any clock, though its signal may be late (a laptop that slept); asked before each line. */
+  readonly stillHeld?: () => boolean;
 }
 
 export interface CommonOptions {

@@ -24,8 +24,11 @@ export class Session {
   onStop: () => void = () => {};
   /** Something outside was changed, or may have been. */
   changed = false;
+  /** The lock ran out before its signal came. */
+  lockLost = false;
   /** The journal cannot be written any more. */
   fatal: ErrorData | null = null;
+  fatalExit = 1;
   readonly #abort = new AbortController();
   #refreshing: Promise<boolean> | null = null;
   #credentialsGone = false;
@@ -105,7 +108,7 @@ export class Session {
 
   /** Appends one line; durable when it resolves. Where it cannot be, the whole run stops before its next effect. */
   async record(entry: JournalEntry): Promise<void> {
-    this.signal.throwIfAborted();
+    this.#checkLock();
     try {
       const event = await this.run.journal.append(entry);
       this.run.say({ kind: 'event', event });
@@ -114,10 +117,20 @@ export class Session {
       throw error;
     }
     // The lock may have been lost while the line was being written: then the effect it announces must not follow.
+    this.#checkLock();
+  }
+
+  #checkLock(): void {
+    if (!this.signal.aborted && this.run.stop?.stillHeld?.() === false) {
+      this.lockLost = true;
+      this.#abort.abort();
+      this.onStop();
+    }
     this.signal.throwIfAborted();
   }
 
   stopFor(error: unknown): void {
+    if (this.fatal === null && error instanceof RoleliftError && error.exit === 5) this.fatalExit = 5;
     this.fatal ??= errorData(error);
     this.#abort.abort(error);
     this.onStop();
