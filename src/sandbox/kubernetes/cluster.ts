@@ -15,7 +15,7 @@ import { ApiError } from './status.js';
 import { Store } from './store.js';
 import { Tasks } from './tasks.js';
 import { readToken } from './tokens.js';
-import { admin, adminToken } from './users.js';
+import { admin, adminToken, anonymous } from './users.js';
 import { controllerContext, createObject } from './writes.js';
 
 export interface ClusterOptions {
@@ -29,6 +29,11 @@ export interface ClusterOptions {
   readonly timings?: Partial<Timings>;
   /** Users by bearer token, beside the administrator (`sandbox-admin-token`). */
   readonly users?: Readonly<Record<string, User>>;
+  /**
+   * Who a request without credentials comes from; `system:anonymous` unless said. kubectl sends no token over plain HTTP, so a
+   * sandbox that it shall reach on the loopback address gives its `admin` here.
+   */
+  readonly anonymous?: User;
   /** Asked about tokens that are neither a user's nor a service account's. */
   readonly authenticate?: (token: string) => User | null;
 }
@@ -207,6 +212,7 @@ export const createCluster = (options: ClusterOptions): SimulatedCluster => {
     issuer: options.issuer,
     version: options.version ?? '1.33.0',
     users: new Map([[adminToken, admin], ...Object.entries(options.users ?? {})]),
+    anonymous: options.anonymous ?? anonymous,
     authenticate: options.authenticate ?? (() => null),
     sightings: new Map(),
     snapshots: new Map(),
@@ -219,3 +225,4 @@ export const createCluster = (options: ClusterOptions): SimulatedCluster => {
   return around(seed);
 };
 export type { Timings, User, WebhookSettings } from './state.js';
+export { admin, adminToken } from './users.js';

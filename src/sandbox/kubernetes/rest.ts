@@ -8,6 +8,7 @@ import { listObjects, selected } from './lists.js';
 import type { Writer } from './managed-fields.js';
 import { type KubeObject, keyOf, nameOf, withAll, withAt } from './object.js';
 import { jsonPatch, mergePatch } from './patch.js';
+import { readProtobuf } from './protobuf.js';
 import { type Attributes, mayDo, mayGetPath } from './rbac.js';
 import { answerReview, answerTokenRequest } from './reviews.js';
 import { applied } from './server-side-apply.js';
@@ -97,9 +98,7 @@ const checkAccept = (request: HttpRequest): void => {
 
 const bodyOf = (request: HttpRequest): Json => {
   const type = (header(request, 'content-type') ?? 'application/json').split(';')[0]?.trim() ?? '';
-  if (type === 'application/vnd.kubernetes.protobuf') {
-    throw unsupportedMediaType(['application/json', 'application/yaml']);
-  }
+  if (type === 'application/vnd.kubernetes.protobuf') return readProtobuf(request.body);
   try {
     return type.includes('yaml') ? (parseYaml(request.body) as Json) : (JSON.parse(request.body) as Json);
   } catch (thrown) {

@@ -61,6 +61,8 @@ export interface State {
   readonly version: string;
   /** Bearer tokens of users that are not service accounts. */
   readonly users: ReadonlyMap<string, User>;
+  /** Who a request without credentials comes from. */
+  readonly anonymous: User;
   /** Asked about tokens that are neither: EKS tokens (`k8s-aws-v1.…`). */
   readonly authenticate: (token: string) => User | null;
   readonly tasks: Tasks;

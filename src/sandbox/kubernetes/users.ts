@@ -7,7 +7,7 @@ import { readToken, verifiedClaims } from './tokens.js';
 /** Token of the administrator that the sandbox's kubeconfig carries. */
 export const adminToken = 'sandbox-admin-token';
 export const admin: User = { name: 'sandbox-admin', groups: ['system:masters'] };
-const anonymous: User = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
+export const anonymous: User = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
 
 const withAuthenticated = (user: User): User =>
   user.groups.includes('system:authenticated') ? user : { ...user, groups: [...user.groups, 'system:authenticated'] };
@@ -43,9 +43,9 @@ export const apiAudiences = (state: State): readonly string[] => [
 
 /** Who sent a request; 401 where its token is nobody's. */
 export const authenticated = (state: State, authorization: string | undefined): User => {
-  if (authorization === undefined || authorization === '') return anonymous;
+  if (authorization === undefined || authorization === '') return state.anonymous;
   const token = /^Bearer\s+(\S+)$/i.exec(authorization)?.[1];
-  if (token === undefined) return anonymous;
+  if (token === undefined) return state.anonymous;
   const known = state.users.get(token) ?? serviceAccountUser(state, token) ?? state.authenticate(token);
   if (known === null) throw unauthorized();
   return withAuthenticated(known);
