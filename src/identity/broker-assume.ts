@@ -1,7 +1,7 @@
 import type { Role } from '../model/inventory.js';
 import { parseRoleArn } from '../model/resource.js';
 import { allOf, type Verdict } from '../trust/conditions.js';
-import { allows, mayAssume } from '../trust/evaluate.js';
+import { allows, denies, mayAssume, namesDirectly } from '../trust/evaluate.js';
 import type { World } from './world.js';
 
 export interface Assumption {
@@ -15,18 +15,18 @@ const managed = /^arn:[a-z0-9-]+:iam::aws:policy\//;
 const broad = /\/(?:AdministratorAccess|PowerUserAccess|IAMFullAccess)$/;
 
 /** Documents of a role's identity policies; null for one that was not read and that may matter. */
-export const policyTextsOf = (role: Role, world: World): readonly (string | null)[] => [
+export const policyTextsOf = (role: Role, world: World, action = 'sts:AssumeRole'): readonly (string | null)[] => [
   ...Object.values(role.inline),
   ...role.attached.flatMap((arn) => {
     const text = world.policyText(arn);
     if (text !== null) return [text];
-    return managed.test(arn) && !broad.test(arn) ? [] : [null];
+    return action.startsWith('sts:') && managed.test(arn) && !broad.test(arn) ? [] : [null];
   }),
 ];
 
 /** Whether the role's own permissions, boundary included, let it call `action` on `resource`. */
 export const roleAllows = (role: Role, world: World, action: string, resource: string): Verdict =>
-  allows(policyTextsOf(role, world), action, resource, {
+  allows(policyTextsOf(role, world, action), action, resource, {
     ...(role.boundary === undefined ? {} : { boundary: world.policyText(role.boundary) }),
   });
 
@@ -70,6 +70,12 @@ const decide = (
     return { verdict: 'no', why: `the trust policy of ${target} does not admit ${principal}`, code: 'RL110' };
   const own = world.role(principal);
   const allowed = own ? roleAllows(own, world, 'sts:AssumeRole', target) : 'unknown';
+  if (own && allowed === 'no' && onlyTrustGrants(own, role, world))
+    return {
+      verdict: 'unknown',
+      why: `${principal} has no sts:AssumeRole permission of its own on ${target}; only the trust policy names it`,
+      code: 'RL110',
+    };
   if (allowed === 'no')
     return { verdict: 'no', why: `${principal} is not allowed sts:AssumeRole on ${target}`, code: 'RL110' };
   const verdict = allOf([admitted, allowed]);
@@ -85,3 +91,14 @@ const decide = (
     code: 'RL110',
   };
 };
+
+/**
+ * Within one account a trust policy that names the principal itself is enough for STS (IAM User Guide, policy evaluation
+ * within a single account), unless a Deny or the boundary stands against it. No broker is set up so on purpose, so it is
+ * not counted as held.
+ */
+const onlyTrustGrants = (own: Role, target: Role, world: World): boolean =>
+  own.account === target.account &&
+  namesDirectly(world.trust(target), own.arn) &&
+  denies(policyTextsOf(own, world), 'sts:AssumeRole', target.arn) !== 'yes' &&
+  (own.boundary === undefined || allows([world.policyText(own.boundary)], 'sts:AssumeRole', target.arn) !== 'no');

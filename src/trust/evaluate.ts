@@ -222,6 +222,31 @@ export const allows = (
   return allOf([own, evaluated([options.boundary], action, resource, lookup)]);
 };
 
+/** Whether a Deny in these identity policies (texts; null for one that could not be read) hits an action on a resource. */
+export const denies = (
+  policies: readonly (string | null)[],
+  action: string,
+  resource: string,
+  options: Pick<AllowsOptions, 'keys'> = {},
+): Verdict =>
+  // With everything else allowed, only a Deny is left to say no.
+  not(
+    allows(
+      [...policies, JSON.stringify({ Statement: { Effect: 'Allow', Action: '*', Resource: '*' } })],
+      action,
+      resource,
+      options,
+    ),
+  );
+
+/** Whether an Allow of a trust policy names this very principal, and not its account or everybody. */
+export const namesDirectly = (document: TrustDocument | ParseFailure, principalArn: string): boolean =>
+  document.is === 'document' &&
+  document.statements.some(
+    (statement) =>
+      statement.Effect === 'Allow' && (principalsOf(statement.Principal).get('AWS') ?? []).includes(principalArn),
+  );
+
 const evaluated = (texts: readonly (string | null)[], action: string, resource: string, lookup: Lookup): Verdict => {
   const statements: Statement[] = [];
   let unread = false;

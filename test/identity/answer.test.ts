@@ -17,6 +17,7 @@ import {
   kube2iam,
   mayAssumeAll,
   node,
+  nodeRole,
   pod,
   policy,
   provider,
@@ -27,7 +28,7 @@ import {
 
 const world = (extra: Partial<Inventory> = {}) => worldOf(estate(extra));
 const on = (name: string) => ({ node: name });
-const servers = [role('kiam-server', { inline: mayAssumeAll }), role('node', { inline: mayAssumeAll })];
+const servers = [role('kiam-server', { inline: mayAssumeAll }), nodeRole];
 const irsaTrust = policy(
   statementFor({ mechanism: 'irsa', providerArn: provider, namespace: 'payments', serviceAccount: 'api' }),
 );
@@ -73,7 +74,18 @@ describe('a pod that asks kiam', () => {
       { rolesMissing: [arn('gone')] },
     ],
     ['the role trusts somebody else', 'RL110', {}, { roles: [...servers, role('app', { trust: trusting(arn('x')) })] }],
-    ['the server has no permission', 'RL110', {}, { roles: [role('kiam-server'), role('app')] }],
+    [
+      'the server has no permission and only its account is trusted',
+      'RL110',
+      {},
+      { roles: [role('kiam-server'), role('app', { trust: trusting(`arn:aws:iam::${account}:root`) })] },
+    ],
+    [
+      'the server has no permission and the role is in another account',
+      'RL110',
+      { annotations: { 'iam.amazonaws.com/role': 'arn:aws:iam::999988887777:role/far' } },
+      { roles: [role('kiam-server'), role('arn:aws:iam::999988887777:role/far')] },
+    ],
     [
       'the server is denied',
       'RL110',
@@ -142,6 +154,7 @@ describe('a pod that asks kiam', () => {
 
   it.each([
     ['the role was not read', { roles: servers }],
+    ['only its trust names the server', { roles: [role('kiam-server'), role('app')] }],
     ['the server’s own role was not read', { roles: [role('app')] }],
     ['the server’s principal is not known', { brokers: [kiam({ assumer: null })] }],
     ['the trust does not parse', { roles: [...servers, role('app', { trust: '{' })] }],
@@ -450,6 +463,7 @@ describe('a pod with an association', () => {
   });
 
   it.each([
+    ['the node role may not call EKS', { roles: [role('node'), role('app', { trust: podTrust })] }],
     ['no agent is ready there', { nodes: [node('one', { agentReady: false })] }],
     [
       'the trust names another service account',

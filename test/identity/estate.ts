@@ -143,6 +143,14 @@ export const association = (extra: Partial<Association> = {}): Association => ({
   ...extra,
 });
 
+/** A node role as kube2iam and the Pod Identity agent need it. */
+export const nodeRole = role('node', {
+  inline: {
+    ...mayAssumeAll,
+    agent: policy({ Effect: 'Allow', Action: 'eks-auth:AssumeRoleForPodIdentity', Resource: '*' }),
+  },
+});
+
 export const estate = (extra: Partial<Inventory> = {}): Inventory => ({
   format: 'rolelift.inventory/1',
   source: 'live',
@@ -188,7 +196,7 @@ export const estate = (extra: Partial<Inventory> = {}): Inventory => ({
       sharingKnown: true,
     },
   ],
-  roles: [role('kiam-server', { inline: mayAssumeAll }), role('node', { inline: mayAssumeAll }), role('app')],
+  roles: [role('kiam-server', { inline: mayAssumeAll }), nodeRole, role('app')],
   rolesMissing: [],
   policies: [],
   associations: [],
