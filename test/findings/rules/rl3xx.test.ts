@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { study } from '../../../src/findings/estate.js';
 import { roleOwner } from '../../../src/findings/role-owner.js';
+import type { JsonObject } from '../../../src/model/json.js';
 import { defaultPlanOptions } from '../../../src/model/options.js';
 import { aProposal, brief, type Judging, judge, judged } from '../../helpers/findings.js';
 import {
@@ -32,7 +33,7 @@ const estate = (app: Parameters<typeof aRole>[1] = {}, over: Parameters<typeof a
     ...over,
   });
 const moved: Judging = { proposals: (of) => [aProposal(of, 'api')] };
-const trusts = (...more: Parameters<typeof trustOf>) => ({ trust: trustOf(trustsAws(kiamServerRole), ...more) });
+const trusts = (...more: readonly JsonObject[]) => ({ trust: trustOf(trustsAws(kiamServerRole), ...more) });
 const app = `${account}/app`;
 
 describe('RL301 trust-too-large', () => {

@@ -207,7 +207,7 @@ describe('RL406 old-way-gone', () => {
     from: { broker: 'kiam' as const, role: roleArn('app') },
     subject: { namespace: 'payments', name: 'api' },
   };
-  const after = (over: Parameters<typeof anInventory>[0]) => {
+  const afterUndo = (over: Parameters<typeof anInventory>[0]) => {
     const plain = anInventory();
     const estate = study(
       anInventory({
@@ -219,17 +219,17 @@ describe('RL406 old-way-gone', () => {
     return estate.uses.map(({ template }) => ({ workload: 'Deployment payments/api', answer: template }));
   };
   it('refuses where the broker is gone or no longer trusted', () => {
-    expect(oldWayGone(move, after({ brokers: [] }))?.evidence).toMatchObject({
+    expect(oldWayGone(move, afterUndo({ brokers: [] }))?.evidence).toMatchObject({
       moves: [move.id],
       role: roleArn('app'),
     });
     expect(
-      oldWayGone(move, after({ namespaces: [{ name: 'payments', uid: 'u', annotations: {}, labels: {} }] })),
+      oldWayGone(move, afterUndo({ namespaces: [{ name: 'payments', uid: 'u', annotations: {}, labels: {} }] })),
     ).not.toBeNull();
   });
   it('has nothing to say where the old role would come again, or there was none', () => {
-    expect(oldWayGone(move, after({}))).toBeNull();
-    expect(oldWayGone({ ...move, from: { broker: 'none', role: null } }, after({ brokers: [] }))).toBeNull();
+    expect(oldWayGone(move, afterUndo({}))).toBeNull();
+    expect(oldWayGone({ ...move, from: { broker: 'none', role: null } }, afterUndo({ brokers: [] }))).toBeNull();
   });
   it('is never raised at planning', () => {
     expect(judged('RL406', anInventory())).toEqual([]);
