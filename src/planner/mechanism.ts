@@ -28,7 +28,7 @@ export const podIdentityReason = (estate: Estate, uses: readonly WorkloadUse[]):
 };
 
 /** The first workload whose SDK is not known to be new enough; null where all are (H9). */
-const sdkReason = (uses: readonly WorkloadUse[], options: PlanOptions): string | null => {
+export const sdkReason = (uses: readonly WorkloadUse[], options: PlanOptions): string | null => {
   for (const use of uses) {
     const verdict = sdkVerdict(use, options);
     if (verdict.verdict === 'supported') continue;

@@ -10,7 +10,7 @@ import type { JsonObject } from '../model/json.js';
 import type { PlanOptions } from '../model/options.js';
 import { parseRoleArn } from '../model/resource.js';
 import type { Mechanism } from '../model/words.js';
-import { nodesWithoutAgent, podIdentityReason } from './mechanism.js';
+import { nodesWithoutAgent, podIdentityReason, sdkReason } from './mechanism.js';
 import { iamName } from './names.js';
 import { inlinePolicies } from './role-steps.js';
 import { freeRoleName, roleArn, roleOf } from './roles.js';
@@ -135,14 +135,17 @@ const mechanismFor = (
 ): { readonly mechanism: Mechanism; readonly why: string } => {
   if (options.target === 'irsa') return { mechanism: 'irsa', why: 'IRSA, as asked for.' };
   if (options.target === 'pod-identity') return { mechanism: 'pod-identity', why: 'Pod Identity, as asked for.' };
-  const known =
-    addon !== null &&
-    controller.podIdentitySince !== null &&
-    atLeast(addon.version, controller.podIdentitySince) === true;
-  if (known && podIdentityReason(estate, uses) === null && nodesWithoutAgent(estate).length === 0)
+  const since = controller.podIdentitySince;
+  const tooOld = addon !== null && since !== null && atLeast(addon.version, since) === false;
+  if (
+    !tooOld &&
+    sdkReason(uses, options) === null &&
+    podIdentityReason(estate, uses) === null &&
+    nodesWithoutAgent(estate).length === 0
+  )
     return {
       mechanism: 'pod-identity',
-      why: `Pod Identity: ${addon?.name} ${addon?.version} takes it (since ${controller.podIdentitySince}), and the agent runs on every node.`,
+      why: 'Pod Identity: its SDK is known to be new enough, and the agent runs on every node.',
     };
   return { mechanism: 'irsa', why: 'IRSA: nothing proves that Pod Identity would work for it here.' };
 };

@@ -1,0 +1,193 @@
+import { describe, expect, it } from 'vitest';
+import type { Inventory } from '../../src/model/inventory.js';
+import { defaultPlanOptions, type PlanOptions } from '../../src/model/options.js';
+import type { Plan } from '../../src/model/plan.js';
+import { plan } from '../../src/planner/plan.js';
+import { validatePlan } from '../../src/planner/validate.js';
+import {
+  aContainer,
+  account,
+  aNode,
+  aNodeRole,
+  anAddon,
+  anInventory,
+  aRole,
+  aServiceAccount,
+  aView,
+  aWorkload,
+  nodeRoleArn,
+  policyText,
+  trustOf,
+} from '../helpers/inventory.js';
+
+const cniPolicy = 'arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy';
+const ec2 = trustOf({ Effect: 'Allow', Principal: { Service: 'ec2.amazonaws.com' }, Action: 'sts:AssumeRole' });
+const view = aView({
+  namespace: 'kube-system',
+  serviceAccount: 'aws-node',
+  hostNetwork: true,
+  labels: { 'k8s-app': 'aws-node' },
+  containers: [
+    aContainer({ name: 'aws-node', image: '602401143452.dkr.ecr.eu-west-1.amazonaws.com/amazon-k8s-cni:v1.18.0' }),
+  ],
+});
+const inventoryOf = (over: Parameters<typeof anInventory>[0] = {}): Inventory =>
+  anInventory({
+    brokers: [],
+    workloads: [aWorkload('aws-node', { kind: 'DaemonSet', template: view })],
+    serviceAccounts: [aServiceAccount('kube-system', 'aws-node')],
+    roles: [aRole('nodes', { trust: ec2, attached: [cniPolicy, 'arn:aws:iam::aws:policy/AmazonEKSWorkerNodePolicy'] })],
+    ...over,
+  });
+const planOf = (inventory: Inventory, options: Partial<PlanOptions> = {}): Plan =>
+  plan(inventory, { ...defaultPlanOptions, ...options }, { createdAt: '2026-11-21T10:00:00Z', tool: 'test' });
+const kinds = (made: Plan) => made.steps.map((step) => step.kind);
+const stepOf = (made: Plan, kind: string) => made.steps.find((step) => step.kind === kind)!;
+
+describe('the VPC CNI, off the node role', () => {
+  it('gets a role of its own, is proven, and only then the policy leaves the node role', () => {
+    const made = planOf(inventoryOf());
+    expect(made.moves.map((move) => [move.id, move.from.broker, move.blocked, move.risk])).toEqual([
+      ['move:kube-system/aws-node', 'node-role', false, 'high'],
+    ]);
+    expect(kinds(made)).toEqual([
+      'create-role',
+      'attach-role-policy',
+      'annotate-service-account',
+      'restart-workload',
+      'prove-identity',
+      'gate',
+      'gate',
+      'detach-role-policy',
+    ]);
+    const detach = stepOf(made, 'detach-role-policy');
+    expect(detach).toMatchObject({ stage: 'retire', params: { account, role: 'nodes', policyArn: cniPolicy } });
+    expect(detach.dependsOn).toEqual(
+      expect.arrayContaining(
+        made.steps.filter((step) => step.kind === 'gate' || step.kind === 'prove-identity').map((step) => step.id),
+      ),
+    );
+    expect(stepOf(made, 'annotate-service-account').undoDependsOn).toEqual([detach.id]);
+    expect(validatePlan(JSON.parse(JSON.stringify(made)))).toEqual(made);
+  });
+
+  it('goes through the add-on where it is one, resending what it has', () => {
+    const made = planOf(inventoryOf({ addons: [anAddon('vpc-cni', { version: 'v1.18.0-eksbuild.1' })] }));
+    expect(kinds(made)).not.toContain('annotate-service-account');
+    expect(stepOf(made, 'update-addon').params).toMatchObject({
+      addon: 'vpc-cni',
+      version: 'v1.18.0-eksbuild.1',
+      associations: null,
+      serviceAccountRoleArn: made.moves[0]!.to!.role,
+    });
+  });
+
+  it('uses Pod Identity where the SDK is vouched for and the agent is everywhere, under the name that EKS looks for', () => {
+    const made = planOf(
+      inventoryOf({
+        addons: [anAddon('vpc-cni', { version: 'v1.18.0-eksbuild.1' })],
+        nodes: [aNode('node-1', { agentReady: true })],
+      }),
+      { sdkKnown: ['kube-system/aws-node'] },
+    );
+    const role = `arn:aws:iam::${account}:role/AmazonEKSPodIdentityAmazonVPCCNIRole`;
+    expect(made.moves[0]!.to).toMatchObject({ mechanism: 'pod-identity', role });
+    expect(stepOf(made, 'update-addon').params).toMatchObject({
+      serviceAccountRoleArn: null,
+      associations: [{ serviceAccount: 'aws-node', roleArn: role }],
+    });
+  });
+
+  it('makes the IPv6 policy in the cluster’s partition', () => {
+    const ipv6 = policyText({
+      Effect: 'Allow',
+      Action: ['ec2:AssignIpv6Addresses', 'ec2:DescribeInstances'],
+      Resource: '*',
+    });
+    const made = planOf(
+      inventoryOf({ cluster: { ipFamily: 'ipv6' }, roles: [aRole('nodes', { trust: ec2, inline: { cni6: ipv6 } })] }),
+    );
+    expect(stepOf(made, 'create-policy').params).toMatchObject({ name: 'AmazonEKS_CNI_IPv6_Policy', account });
+    expect(stepOf(made, 'delete-role-policy').params).toMatchObject({
+      role: 'nodes',
+      policyName: 'cni6',
+      document: JSON.parse(ipv6),
+    });
+  });
+
+  it('never strips a node role that others use', () => {
+    const made = planOf(
+      inventoryOf({
+        nodeRoles: [aNodeRole({ sharedWith: [{ kind: 'cluster', name: 'other', region: 'us-east-1' }] })],
+      }),
+    );
+    expect(made.moves[0]).toMatchObject({ blocked: true, steps: [] });
+    expect(made.findings.map((finding) => finding.code)).toContain('RL402');
+  });
+
+  it('leaves a policy that holds more to a person', () => {
+    const mixed = policyText({
+      Effect: 'Allow',
+      Action: [
+        'ec2:AssignPrivateIpAddresses',
+        'ec2:CreateNetworkInterface',
+        'ec2:AttachNetworkInterface',
+        's3:GetObject',
+      ],
+      Resource: '*',
+    });
+    const made = planOf(inventoryOf({ roles: [aRole('nodes', { trust: ec2, inline: { mixed } })] }));
+    expect(kinds(made)).not.toContain('delete-role-policy');
+    expect(stepOf(made, 'wait-for-handoff').params).toMatchObject({ tool: 'iam', ref: 'nodes/mixed' });
+  });
+
+  it('serves two node groups: with one role once, with two roles each', () => {
+    const two = planOf(
+      inventoryOf({
+        nodes: [aNode('node-1'), aNode('node-2', { role: `${nodeRoleArn}-2`, nodegroup: 'other' })],
+        nodeRoles: [aNodeRole(), aNodeRole({ arn: `${nodeRoleArn}-2` })],
+        roles: [
+          aRole('nodes', { trust: ec2, attached: [cniPolicy] }),
+          aRole('nodes-2', { trust: ec2, attached: [cniPolicy] }),
+        ],
+      }),
+    );
+    expect(two.steps.filter((step) => step.kind === 'detach-role-policy').map((step) => step.params.role)).toEqual([
+      'nodes',
+      'nodes-2',
+    ]);
+  });
+
+  it('is out of scope with --scope workloads', () => {
+    expect(planOf(inventoryOf(), { scope: ['workloads'] }).moves).toEqual([]);
+  });
+
+  it('leaves Fargate and Auto Mode roles alone', () => {
+    const made = planOf(inventoryOf({ nodeRoles: [aNodeRole({ sources: [{ kind: 'auto-mode', name: 'auto' }] })] }));
+    expect(made.moves).toEqual([]);
+  });
+});
+
+describe('other controllers on the node role', () => {
+  const dns = aWorkload('external-dns', {
+    template: aView({
+      namespace: 'external-dns',
+      serviceAccount: 'external-dns',
+      containers: [aContainer({ image: 'registry.k8s.io/external-dns/external-dns:v0.14.0' })],
+    }),
+  });
+  const route53 = policyText({ Effect: 'Allow', Action: 'route53:ChangeResourceRecordSets', Resource: '*' });
+  const inventory = inventoryOf({
+    workloads: [dns],
+    serviceAccounts: [aServiceAccount('external-dns', 'external-dns')],
+    nodes: [aNode('node-1', { hopLimit: 2 })],
+    roles: [aRole('nodes', { trust: ec2, inline: { dns: route53 } })],
+  });
+  it('are moved only when included', () => {
+    expect(planOf(inventory).moves).toEqual([]);
+    const made = planOf(inventory, { include: ['external-dns'] });
+    expect(made.moves.map((move) => move.id)).toEqual(['move:external-dns/external-dns']);
+    expect(stepOf(made, 'put-role-policy').params).toMatchObject({ document: JSON.parse(route53) });
+    expect(made.steps.at(-1)).toMatchObject({ kind: 'delete-role-policy', params: { policyName: 'dns' } });
+  });
+});
