@@ -32,7 +32,7 @@ export type Edit =
 /** One estate with its lookups; pure data behind, so two worlds of one inventory answer alike. */
 export interface World {
   readonly inventory: Inventory;
-  /** True where no account was read: what only the account could tell is taken to be so (offline planning). */
+  /** True where manifests were read: what only the account could tell, and was not read, is taken to be so (offline planning). */
   readonly offline: boolean;
   serviceAccount(namespace: string, name: string): ServiceAccount | null;
   association(namespace: string, serviceAccount: string): Association | null;
@@ -97,7 +97,7 @@ export const worldOf = (inventory: Inventory, options: WorldOptions = {}): World
         });
   return {
     inventory,
-    offline: inventory.source === 'manifests' && inventory.roles.length === 0,
+    offline: inventory.source === 'manifests',
     serviceAccount: (namespace, name) => accounts.get(pair(namespace, name)) ?? null,
     association: (namespace, serviceAccount) => associations.get(pair(namespace, serviceAccount)) ?? null,
     namespaceAnnotations: (name) => namespaces.get(name) ?? null,

@@ -187,6 +187,10 @@ describe('a pod that asks kiam', () => {
     });
     expect(heldRole(answer(asking('app'), offline))).toBe(arn('app'));
     expect(answer(asking('//app'), offline)).toMatchObject({ role: null, code: 'RL103' });
+    const partly = world({ source: 'manifests', roles: [role('app')], brokers: [kiam({ assumer: null })] });
+    expect(heldRole(answer(asking('app'), partly))).toBe(arn('app'));
+    const refused = world({ source: 'manifests', roles: [role('app', { trust: trusting(arn('x')) })] });
+    expect(answer(asking('app'), refused).code).toBe('RL110');
   });
 });
 
