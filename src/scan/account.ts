@@ -31,6 +31,7 @@ export const readHome = async (
   options: ScanOptions,
   named: ClusterName,
   part: ClusterPart,
+  discovered: string | null,
   gaps: Gaps,
 ): Promise<HomePart | null> => {
   const caller = await accountReader(clients, options.account ?? '', gaps, [
@@ -46,7 +47,7 @@ export const readHome = async (
   const base = { account: caller.account, arn: caller.arn, clusterAccount: named.account ?? caller.account, region };
   if (owner === null) return { ...base, eks: null, nodes: part.nodes, nodeRoles: [] };
   const aws = safeAws(owner.reader, gaps, region);
-  const cluster = await findEksCluster(aws, options, named, gaps);
+  const cluster = await findEksCluster(aws, options, named, discovered, gaps);
   const eks = cluster === null ? null : await readEks(aws, cluster, gaps);
   const roleOfProfile = createProfiles(aws);
   const nodes = await withInstances(

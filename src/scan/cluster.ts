@@ -42,11 +42,15 @@ export const clusterNameOf = (options: Pick<ScanOptions, 'context' | 'server' | 
   return { name: options.cluster ?? '', region: options.region ?? hostRegion, account: null, arn: null };
 };
 
-/** DescribeCluster of this very cluster: by name, or the one whose endpoint is the API server that was scanned. */
+/**
+ * DescribeCluster of this very cluster: by name, or the one whose endpoint is the API server that was scanned, or whose issuer is
+ * the one that the API server itself names (behind a proxy or a tunnel).
+ */
 export const findEksCluster = async (
   aws: SafeAws,
   options: ScanOptions,
   named: ClusterName,
+  discovered: string | null,
   gaps: Gaps,
 ): Promise<JsonObject | null> => {
   const hides = ['OIDC issuer, associations, add-ons and node groups of the cluster'];
@@ -71,16 +75,24 @@ export const findEksCluster = async (
       gaps.add(`eks:${named.name}`, `its endpoint is ${endpoint}, but ${options.server} was scanned`, [
         'whether both are the same cluster',
       ]);
+    if (discovered !== null && issuerOf(cluster) !== null && issuerOf(cluster) !== discovered)
+      gaps.add(`eks:${named.name}`, `its issuer is ${issuerOf(cluster)}, but the API server names ${discovered}`, [
+        'whether both are the same cluster',
+      ]);
     return cluster;
   }
   const listed = await aws.all('eks', 'ListClusters', {}, 'clusters', { area: 'eks:clusters', hides });
   for (const name of (listed ?? []).slice(0, 100)) {
     if (typeof name !== 'string') continue;
     const cluster = await describe(name);
-    if (cluster !== null && plain(textAt(cluster, 'endpoint') ?? '') === plain(options.server)) return cluster;
+    if (cluster === null) continue;
+    if (plain(textAt(cluster, 'endpoint') ?? '') === plain(options.server)) return cluster;
+    if (discovered !== null && issuerOf(cluster) === discovered) return cluster;
   }
   return null;
 };
+
+const issuerOf = (cluster: JsonObject): string | null => textAt(cluster, 'identity', 'oidc', 'issuer') ?? null;
 
 /** A host of EKS itself; anything else may be a proxy or a tunnel before it. */
 const isPlainEks = (server: string): boolean => /\.eks\.amazonaws\.com(?:\.cn)?(?::443)?\/?$/.test(server);

@@ -45,12 +45,12 @@ export const scan = async (clients: ReadClients, given: Partial<ScanOptions> = {
   ]);
   const named = clusterNameOf(options);
   onPart('account', 'running');
-  const home = options.noAws ? null : await readHome(clients, options, named, part, gaps);
+  const discovered = await discoveredIssuer(kubernetes, gaps);
+  const home = options.noAws ? null : await readHome(clients, options, named, part, discovered, gaps);
   if (options.noAws)
     gaps.add('aws', 'left out by --no-aws', [
       'roles, trust policies, OIDC providers, associations, add-ons and node roles',
     ]);
-  const discovered = await discoveredIssuer(kubernetes, gaps);
   const kubeSystem =
     part.namespaces.find(({ name }) => name === 'kube-system')?.uid ??
     textAt(await source.get(kubernetesRef('v1', 'Namespace', undefined, 'kube-system')), 'metadata', 'uid') ??
