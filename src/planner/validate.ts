@@ -58,8 +58,8 @@ export const validatePlan = (value: unknown, options: ValidateOptions = {}): Pla
   const kinds = options.kinds ?? registry;
   if (options.reseal !== true) checkDigest(plan, options.original, kinds);
   optionsOf(plan);
-  checkStructure(plan, kinds);
   checkSafety(plan);
+  checkStructure(plan, kinds);
   checkSkips(plan, kinds);
   if (options.reseal !== true) return plan;
   const { id: _id, digest: _digest, ...body } = plan;
@@ -94,8 +94,8 @@ const withoutFree = (plan: Plan): unknown => {
 /** Without the original: whatever does not agree with what the step's kind makes of the parameters, or breaks another rule. */
 const guessedEdit = (plan: Plan, kinds: Registry): string | null => {
   try {
-    checkStructure(plan, kinds);
     checkSafety(plan);
+    checkStructure(plan, kinds);
   } catch (thrown) {
     if (thrown instanceof RoleliftError) return /^plan\.json: (\S+)/.exec(thrown.data.message)?.[1] ?? null;
     throw thrown;
