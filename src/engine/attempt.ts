@@ -12,7 +12,8 @@ export type Ended = 'done' | 'failed' | 'paused' | 'interrupted';
 const rounds = 5;
 
 /** True for kinds that write nothing: their observation cannot stand for their work, so they are simply run again. */
-export const isEffectless = (kind: StepKind, step: Step): boolean => kind.changes(step, 'apply').length === 0;
+export const isEffectless = (kind: StepKind, step: Step): boolean =>
+  kind.checks === true || kind.changes(step, 'apply').length === 0;
 
 const confirmationOf = (step: Step, gate: string): Gate => {
   const known = step.params.gate as unknown as Gate | undefined;

@@ -44,6 +44,8 @@ class Apply {
       needs,
       locks: this.#session.locksOf(step),
       rollout: kind.rollout,
+      // Checks mostly wait; they must not keep work from beginning.
+      free: kind.checks === true,
       cost: costOf(kind),
       run: () => this.#take(step),
     };

@@ -1,5 +1,6 @@
 import { errorData } from '../model/error.js';
 import type { Gate } from '../model/gate.js';
+import { textAt } from '../model/json.js';
 import type { Step } from '../model/plan.js';
 import type { Stage } from '../model/words.js';
 import { isEffectless } from './attempt.js';
@@ -105,6 +106,10 @@ const lookForUse = async (session: Session, run: ApplyRun, move: string): Promis
     await session.record({ type: 'verified', step: prover.id, proof: found.proof, evidence: found.evidence });
 };
 
+/** True for the plan's own gate that looks for the proof of use: it comes before the one that asks for it. */
+const looksForUse = (step: Step): boolean =>
+  step.move !== null && step.stage === 'retire' && textAt(step.params, 'gate', 'kind') === 'proof-of-use';
+
 /** Builds the gates: approvals per stage, the canary, and per move the soak and the proof of use before `retire` (H10). */
 export const holdsOf = (session: Session, run: ApplyRun, selection: Selection): Holds => {
   const { plan, options, journal } = run;
@@ -168,9 +173,10 @@ export const holdsOf = (session: Session, run: ApplyRun, selection: Selection): 
     const needs = plan.steps
       .filter(({ id, move: own, stage }) => own === move && stage !== 'retire' && !selection.skipped.has(id))
       .map(({ id }) => id);
+    const looks = selection.todo.filter((step) => step.move === move && looksForUse(step)).map(({ id }) => id);
+    tasks.push(gateTask(session, `gate:soak:${move}`, needs, () => soaked(session, run, move)));
     tasks.push(
-      gateTask(session, `gate:retire:${move}`, needs, async () => {
-        if (!(await soaked(session, run, move))) return false;
+      gateTask(session, `gate:retire:${move}`, [`gate:soak:${move}`, ...looks], async () => {
         await lookForUse(session, run, move);
         return question(
           session,
@@ -186,7 +192,7 @@ export const holdsOf = (session: Session, run: ApplyRun, selection: Selection): 
     of: (step) => [
       ...(approvals.has(step.stage) ? [approvals.get(step.stage) as string] : []),
       ...(held && step.move !== null && !canary.has(step.move) ? ['gate:canary'] : []),
-      ...(retiring.get(step.id) ?? []).map((move) => `gate:retire:${move}`),
+      ...(retiring.get(step.id) ?? []).map((move) => `gate:${looksForUse(step) ? 'soak' : 'retire'}:${move}`),
     ],
   };
 };

@@ -1,8 +1,10 @@
+import { setMaxListeners } from 'node:events';
 import { isJournalFailure } from '../journal/journal.js';
 import { digestOf } from '../model/canonical.js';
 import { type ErrorData, errorData, RoleliftError } from '../model/error.js';
 import type { Gate, GateState } from '../model/gate.js';
-import type { JournalEntry, StepState } from '../model/journal.js';
+import type { Caller, JournalEntry, StepState } from '../model/journal.js';
+import { type JsonObject, textAt } from '../model/json.js';
 import { type Plan, planDigest, type Step } from '../model/plan.js';
 import type { RefKey } from '../model/resource.js';
 import type { StepCtx, StepKind, WriteCtx } from '../steps/step.js';
@@ -33,10 +35,13 @@ export class Session {
   #refreshing: Promise<boolean> | null = null;
   #credentialsGone = false;
   readonly #locks = new Map<string, readonly RefKey[]>();
+  #documents: Map<RefKey, string[]> | null = null;
   #byLock: Map<RefKey, string[]> | null = null;
 
   constructor(run: AnyRun) {
     this.run = run;
+    // Every waiting step listens to it; there is no leak to be warned of.
+    setMaxListeners(0, this.#abort.signal);
     this.steps = new Map(run.plan.steps.map((step) => [step.id, step as Step]));
     for (const signal of [run.stop?.hard, run.stop?.fence]) {
       if (signal === undefined) continue;
@@ -110,8 +115,7 @@ export class Session {
   async record(entry: JournalEntry): Promise<void> {
     this.#checkLock();
     try {
-      const event = await this.run.journal.append(entry);
-      this.run.say({ kind: 'event', event });
+      await this.run.journal.append(entry);
     } catch (error) {
       if (isJournalFailure(error) || !(error instanceof RoleliftError)) this.stopFor(error);
       throw error;
@@ -171,6 +175,8 @@ export class Session {
       return now;
     }
     if (gate.kind === 'soak' || gate.kind === 'handoff' || gate.kind === 'pause-file') return now;
+    // --yes stands for approvals: neither for a look at the canary, nor for evidence that is missing (H10).
+    if (this.run.options.yes && (gate.kind === 'canary' || gate.kind === 'proof-of-use')) return now;
     const answer = await this.run.host.approve?.(gate, question);
     if (answer?.open !== true) return now;
     await this.record({ type: 'gate-opened', gate: gate.id, by: answer.by });
@@ -210,6 +216,7 @@ export class Session {
         handoffWaitMs: options.handoffWaitMs,
         gitopsLive: options.gitopsLive,
       },
+      known: this.#known(),
       token: digestOf({ plan: plan.digest, step: step.id }).slice(7, 71),
       serverTime: () => clients.serverTime(),
       until: (why, boundMs, probe) => until(clock, signal, why, boundMs, probe, (text) => this.waits(step, text)),
@@ -217,6 +224,27 @@ export class Session {
       kubernetes: (cluster) => clients.kubernetes(cluster),
       aws: (account) => clients.aws(account),
     };
+  }
+
+  /** Documents of shared resources that this plan's steps saw and wrote, oldest first: what tells a stale read (H20). */
+  #known(): Map<RefKey, string[]> {
+    if (this.#documents !== null) return this.#documents;
+    const documents = new Map<RefKey, string[]>();
+    for (const event of this.run.journal.events) {
+      if (event.type !== 'started' && event.type !== 'applied') continue;
+      const step = this.steps.get(event.step);
+      if (step === undefined) continue;
+      const text =
+        event.type === 'started' ? textAt(event.preimage, 'document', 'value') : textAt(event.output, 'document');
+      if (text === undefined) continue;
+      for (const key of this.locksOf(step)) {
+        const list = documents.get(key) ?? [];
+        if (list.at(-1) !== text) list.push(text);
+        documents.set(key, list);
+      }
+    }
+    this.#documents = documents;
+    return documents;
   }
 
   waits(step: Step, why: string): void {
@@ -239,7 +267,7 @@ export class Session {
       during === 'undo'
         ? (this.failures.find((failure) => failure.move === step.move && failure.during !== 'undo')?.error ?? null)
         : null;
-    const byHand = during === 'undo' ? changesInto(this.kindOf(step).changes(step, 'undo')) : [];
+    const byHand = during === 'undo' ? changesInto(this.kindOf(step).changes(step, 'undo', this.run.plan.id)) : [];
     const failure: Failure = { step: step.id, move: step.move, during, error, after, byHand };
     this.failures.push(failure);
     this.run.say({ kind: 'error', error, ...(after === null ? {} : { beside: after }) });
@@ -276,7 +304,7 @@ export const pauseFile: Pause = {
 };
 
 /** Refuses, before anything, a plan that is not what it was, another cluster, another account, another plan's journal (exit 4). */
-export const checkPlace = async (run: AnyRun): Promise<{ readonly caller: import('../model/journal.js').Caller }> => {
+export const checkPlace = async (run: AnyRun): Promise<{ readonly caller: Caller }> => {
   const { plan, journal, host } = run;
   const refuse = (code: `RL${number}`, message: string, cause: string, remedy: string): RoleliftError =>
     new RoleliftError({ code, message, cause, remedy, fault: 'user' }, { exit: 4 });
@@ -320,11 +348,7 @@ export const checkPlace = async (run: AnyRun): Promise<{ readonly caller: import
 };
 
 /** Header, where there is none, and the run's first line. */
-export const beginRun = async (
-  session: Session,
-  command: 'apply' | 'rollback',
-  options: import('../model/json.js').JsonObject,
-): Promise<void> => {
+export const beginRun = async (session: Session, command: 'apply' | 'rollback', options: JsonObject): Promise<void> => {
   const { run } = session;
   const { caller } = await checkPlace(run);
   if (run.journal.state.lastSeq === 0)
