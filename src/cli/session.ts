@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Host } from '../io/host.js';
 import { jsonHost } from '../io/json-host.js';
 import { plainHost } from '../io/plain-host.js';
@@ -49,6 +50,7 @@ export interface Session {
 export const openSession = (options: GlobalOptions, events = false): Session => {
   const stopping = new AbortController();
   const ended = new AbortController();
+  setMaxListeners(0, stopping.signal, ended.signal);
   let code: number | null = null;
   const stop = (signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP'): void => {
     code = signal === 'SIGINT' ? 130 : 143;

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Clock } from '../model/clock.js';
 import type { Transport } from '../model/http.js';
 import type { Clients, KubernetesWriter } from '../model/ports.js';
@@ -37,6 +38,8 @@ export interface AllClients extends Clients {
 export const createClients = async (options: ClientOptions): Promise<AllClients> => {
   const clock = options.clock ?? systemClock;
   const signal = options.signal ?? new AbortController().signal;
+  // Every waiting call listens to it; there is no leak to be warned of.
+  setMaxListeners(0, signal);
   const lanes = new Lanes(clock, options.maxRates ?? {});
   let serverTime: { readonly at: number; readonly seen: number } | null = null;
   // Date headers have whole seconds; between two answers our own monotonic clock runs on.

@@ -17,13 +17,12 @@ export const shorten = (text: string, width: number): string => {
   return `${text.slice(0, head)}…${text.slice(text.length - (width - 1 - head))}`;
 };
 
-/** Words in lines of at most that width; every line but the first begins with the indent. Long words stand alone, uncut. */
+/** Words in lines of at most that width, not counting the indent that every line but the first begins with. Long words stand alone. */
 export const wrap = (text: string, width: number, indent = ''): string => {
   const lines: string[] = [];
   let line = '';
   for (const word of text.split(/\s+/).filter((each) => each !== '')) {
-    const room = width - (lines.length === 0 ? 0 : indent.length);
-    if (line !== '' && line.length + 1 + word.length > room) {
+    if (line !== '' && line.length + 1 + word.length > width) {
       lines.push(line);
       line = word;
     } else line = line === '' ? word : `${line} ${word}`;

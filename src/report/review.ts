@@ -10,13 +10,14 @@ import { markdownTable, markdownText, table } from './table.js';
 /** What a reviewer reads: what will move, in which steps, what is in the way, what is left alone. */
 export const reviewText = (plan: Plan, style: Style, width: number): string => {
   const parts = [headline(plan, style, width)];
+  const common = commonCodes(plan);
   const open = plan.moves.filter((move) => !move.blocked);
   const blocked = plan.moves.filter((move) => move.blocked);
   if (open.length > 0)
-    parts.push(`${style.bold('MOVES')}\n${open.map((move) => moveText(plan, move, style, width)).join('\n')}`);
+    parts.push(`${style.bold('MOVES')}\n${open.map((move) => moveText(plan, move, common, style, width)).join('\n')}`);
   if (blocked.length > 0) {
     parts.push(
-      `${style.bold('BLOCKED')} ${style.dim('(no step of these will run)')}\n${blocked.map((move) => moveText(plan, move, style, width)).join('\n')}`,
+      `${style.bold('BLOCKED')} ${style.dim('(no step of these will run)')}\n${blocked.map((move) => moveText(plan, move, common, style, width)).join('\n')}`,
     );
   }
   const shared = plan.steps.filter((step) => step.move === null);
@@ -25,6 +26,7 @@ export const reviewText = (plan: Plan, style: Style, width: number): string => {
       `${style.bold('SHARED STEPS')}\n${shared.map((step) => `  ${step.stage.padEnd(7)}  ${wrap(visible(step.title), width - 11, ' '.repeat(11))}`).join('\n')}`,
     );
   }
+  if (common.size > 0) parts.push(commonText(plan, common, style, width));
   const attached = new Set(plan.moves.flatMap((move) => move.findings));
   const others = plan.findings.filter((finding) => !attached.has(finding.id));
   if (others.length > 0)
@@ -54,6 +56,35 @@ export const reviewText = (plan: Plan, style: Style, width: number): string => {
   return parts.join('\n\n');
 };
 
+/** Codes that many moves have: told once for all of them. Blocking findings always stand with their move. */
+const commonCodes = (plan: Plan): ReadonlySet<string> => {
+  const moves = new Map<string, number>();
+  const code = new Map(plan.findings.map((finding) => [finding.id, finding]));
+  for (const move of plan.moves) {
+    const own = new Set(
+      move.findings.map((id) => code.get(id)).filter((each) => each !== undefined && each.severity !== 'block'),
+    );
+    for (const each of new Set([...own].map((finding) => finding?.code ?? '')))
+      moves.set(each, (moves.get(each) ?? 0) + 1);
+  }
+  return new Set([...moves].filter(([, count]) => count > 3).map(([each]) => each));
+};
+
+const commonText = (plan: Plan, common: ReadonlySet<string>, style: Style, width: number): string => {
+  const lines = [...common].sort().map((code) => {
+    const all = plan.findings.filter((finding) => finding.code === code && finding.severity !== 'block');
+    const moves = plan.moves.filter((move) =>
+      move.findings.some((id) => all.some((finding) => finding.id === id)),
+    ).length;
+    const [first] = all;
+    if (first === undefined) return '';
+    const paint = first.severity === 'info' ? style.dim : style.warn;
+    const more = all.length > 1 ? ` (and ${counted(all.length - 1, 'other')} like it)` : '';
+    return `  ${paint(first.severity.padEnd(5))} ${paint(code)} ${wrap(visible(`${counted(moves, 'move')}: ${first.message}${more}`), width - 14, ' '.repeat(14))}`;
+  });
+  return `${style.bold('FOR MANY MOVES')} ${style.dim('(rolelift explain CODE tells more)')}\n${lines.join('\n')}`;
+};
+
 const headline = (plan: Plan, style: Style, width: number): string => {
   const open = plan.moves.filter((move) => !move.blocked);
   const cluster = plan.cluster;
@@ -68,10 +99,10 @@ const headline = (plan: Plan, style: Style, width: number): string => {
     `${counted(open.length, 'move')}${plan.moves.length > open.length ? `, ${style.warn(`${plan.moves.length - open.length} blocked`)}` : ''}; ${counted(plan.steps.length, 'step')} (${steps}); ${restarts} of them ${restarts === 1 ? 'restarts' : 'restart'} pods${handoffs > 0 ? `; ${counted(handoffs, 'move')} handed off to ${handoffs === 1 ? 'its' : 'their'} owner` : ''}`,
   ];
   if (!plan.complete) lines.push(style.warn(`${counted(plan.gaps.length, 'thing')} could not be read: see NOT READ`));
-  return lines.map((line) => wrap(line, width + 20, '  ')).join('\n');
+  return lines.map((line) => wrap(line, width - 2, '  ')).join('\n');
 };
 
-const moveText = (plan: Plan, move: Move, style: Style, width: number): string => {
+const moveText = (plan: Plan, move: Move, common: ReadonlySet<string>, style: Style, width: number): string => {
   const account = plan.cluster.accountId;
   const from = `${move.from.broker}${move.from.role === null ? '' : ` ${roleName(move.from.role, account)}`}`;
   const to = move.to === null ? 'not known yet' : `${move.to.mechanism} ${roleName(move.to.role, account)}`;
@@ -100,7 +131,10 @@ const moveText = (plan: Plan, move: Move, style: Style, width: number): string =
     }
   }
   const found = plan.findings.filter((finding) => move.findings.includes(finding.id));
-  for (const finding of found) lines.push(findingText(finding, style, width, false));
+  for (const finding of found.filter((each) => !common.has(each.code)))
+    lines.push(findingText(finding, style, width, false));
+  const elsewhere = [...new Set(found.filter((each) => common.has(each.code)).map((each) => each.code))];
+  if (elsewhere.length > 0) lines.push(`      ${style.dim(`see also  ${elsewhere.join(' ')}`)}`);
   if (move.note !== '') field('note', move.note);
   return lines.join('\n');
 };
@@ -115,7 +149,7 @@ const findingText = (finding: Finding, style: Style, width: number, subject: boo
   const accepted = finding.acceptedBy === null ? '' : ' (accepted)';
   const about = subject ? `${finding.subject.kind} ${subjectText(finding.subject)}: ` : '';
   const indent = subject ? '  ' : '      ';
-  const severity = subject ? finding.severity.padEnd(5) : finding.severity.padEnd(5);
+  const severity = finding.severity.padEnd(5);
   const lead = indent.length + severity.length + 1 + 5 + 1;
   const text = wrap(visible(`${about}${finding.message}${accepted}`), width - lead, ' '.repeat(lead));
   const remedy =
