@@ -23,7 +23,12 @@ const paths = (value: Json, at = ''): readonly string[] =>
 const subset = (small: unknown, big: unknown): boolean =>
   isObject(small) && isObject(big)
     ? Object.entries(small).every(([key, value]) => Object.hasOwn(big, key) && subset(value, big[key]))
-    : JSON.stringify(small) === JSON.stringify(big);
+    : JSON.stringify(meant(small)) === JSON.stringify(meant(big));
+/** Documents are compared by what they say, not by their white space. */
+const meant = (value: unknown): unknown => {
+  if (typeof value !== 'string' || !value.startsWith('{')) return value;
+  return JSON.parse(value);
+};
 
 const sameKind = (seen: Seen, told: Change | Use): boolean => {
   if (seen.api === 'aws')
@@ -36,9 +41,7 @@ const sameKind = (seen: Seen, told: Change | Use): boolean => {
   if (told.api !== 'kubernetes' || told.ref.api !== 'kubernetes' || told.verb !== seen.verb) return false;
   if (told.subresource !== seen.subresource) return false;
   const any = told.ref.name === '*';
-  return (
-    refKey({ ...seen.ref, ...(any ? { name: '*' } : {}) }) === refKey({ ...told.ref, cluster: undefined } as never)
-  );
+  return refKey({ ...seen.ref, ...(any ? { name: '*' } : {}) }) === refKey(told.ref);
 };
 const matches = (seen: Seen, change: Change): boolean => {
   if (!sameKind(seen, change)) return false;

@@ -66,7 +66,9 @@ export class FakeAccount {
   }
   state(): unknown {
     return {
-      roles: [...this.roles.values()].map(({ RoleId: _id, before: _b, ...role }) => role).sort(byJson),
+      roles: [...this.roles.values()]
+        .map(({ RoleId: _id, before: _b, ...role }) => ({ ...role, attached: [...role.attached].sort() }))
+        .sort(byJson),
       providers: [...this.providers.entries()].sort(),
       policies: [...this.policies.entries()].sort(),
       associations: [...this.associations.values()]
