@@ -1,7 +1,8 @@
 import { byText } from '../model/canonical.js';
 import type { ClusterNode, ContainerView, PodView } from '../model/inventory.js';
-import { type RefKey, refKey, serviceAccountRef } from '../model/resource.js';
+import { parseRoleArn, type RefKey, refKey, serviceAccountRef } from '../model/resource.js';
 import type { Broker } from '../model/words.js';
+import { issuerHost } from '../trust/statement.js';
 import { allOutcomes, inOrder, type Link, type Outcome, type SdkFamily } from './chain.js';
 import { webIdentity } from './irsa.js';
 import { type Metadata, metadataFor } from './metadata.js';
@@ -37,7 +38,7 @@ export const answer = (view: PodView, world: World, place: Place = { node: null 
     wins: one.wins,
   }));
   const chosen = speaksFor(speaking.length > 0 ? speaking : verdicts);
-  const readFrom = keysOf(view, verdicts, metadata);
+  const readFrom = keysOf(view, world, verdicts, metadata);
   if (chosen === null) {
     return {
       certainty: metadata.certain ? 'known' : 'unknown',
@@ -150,14 +151,28 @@ const described = (outcomes: readonly Outcome[]): string => {
   return [...groups].map(([text, names]) => `${[...new Set(names)].join(', ')}: ${text}`).join('; ');
 };
 
-const keysOf = (view: PodView, verdicts: readonly ContainerVerdict[], metadata: Metadata): readonly RefKey[] => {
-  const keys = new Set<RefKey>([refKey(serviceAccountRef(view.namespace, view.serviceAccount)), ...metadata.readFrom]);
+const keysOf = (
+  view: PodView,
+  world: World,
+  verdicts: readonly ContainerVerdict[],
+  metadata: Metadata,
+): readonly RefKey[] => {
+  const { accountId, region, oidcIssuers } = world.inventory.cluster;
+  const name = `${view.namespace}/${view.serviceAccount}`;
+  const keys = new Set<RefKey>([
+    refKey(serviceAccountRef(view.namespace, view.serviceAccount)),
+    // Also where there is none: the webhook asks for it before all else.
+    refKey({ api: 'eks', kind: 'PodIdentityAssociation', account: accountId, region, name }),
+    ...metadata.readFrom,
+  ]);
   for (const verdict of verdicts)
     for (const offer of [verdict.wins, ...verdict.next, ...verdict.refused]) {
-      if (offer?.role) keys.add(roleKey(offer.role));
-      if (offer?.source.kind === 'container-credentials')
-        keys.add(`eks:association:${view.namespace}/${view.serviceAccount}`);
-      if (offer?.source.kind === 'web-identity') keys.add('iam:oidc-providers');
+      if (!offer?.role) continue;
+      keys.add(roleKey(offer.role));
+      const account = parseRoleArn(offer.role)?.account;
+      if (offer.source.kind !== 'web-identity' || account === undefined) continue;
+      for (const issuer of oidcIssuers)
+        keys.add(refKey({ api: 'iam', kind: 'OIDCProvider', account, name: issuerHost(issuer) }));
     }
   return [...keys].sort(byText);
 };

@@ -1,6 +1,6 @@
 import type { ContainerView, PodView } from '../model/inventory.js';
 import { textAt } from '../model/json.js';
-import { parseRoleArn, refKey } from '../model/resource.js';
+import { parseRoleArn } from '../model/resource.js';
 import type { Offer } from './types.js';
 import type { World } from './world.js';
 
@@ -55,7 +55,3 @@ const zalandoRole = (world: World, namespace: string, secret: string): { readonl
   const base = install?.baseArn ?? null;
   return { role: base === null || role === '' ? null : `${base}${role}` };
 };
-
-/** Key of the resource that a shared file was read from. */
-export const sharedFileKey = (view: PodView, name: string): string =>
-  refKey({ api: 'kubernetes', apiVersion: 'zalando.org/v1', kind: 'AWSIAMRole', namespace: view.namespace, name });

@@ -350,6 +350,15 @@ describe('a pod with web identity', () => {
       ],
     });
     expect(given).toMatchObject({ certainty: 'known', role: arn('app'), code: null });
+    expect(given.readFrom).toEqual(
+      expect.arrayContaining([
+        'kubernetes::/ServiceAccount:payments/api',
+        `eks:${account}:eu-west-1:PodIdentityAssociation:payments/api`,
+        `iam:${account}::OIDCProvider:oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE`,
+        `iam:${account}::Role:app`,
+        'kubernetes::apps/DaemonSet:kube-system/kiam-server',
+      ]),
+    );
     expect(given.wins?.source).toEqual({ kind: 'web-identity', origin: 'webhook', audience: 'sts.amazonaws.com' });
     expect(given.next.map((one) => one.source.kind)).toEqual(['kiam', 'node-role']);
     expect(brokerOf(given)).toBe('irsa');
