@@ -7,5 +7,6 @@ export default defineConfig({
     hookTimeout: 180_000,
     fileParallelism: false,
     pool: 'forks',
+    reporters: ['default', ['./test/helpers/counts-reporter.ts', { word: 'integration' }]],
   },
 });
