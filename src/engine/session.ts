@@ -1,4 +1,4 @@
-import { setMaxListeners } from 'node:events';
+import { setMaxListeners, setMaxListeners } from 'node:events';
 import { isJournalFailure } from '../journal/journal.js';
 import { digestOf } from '../model/canonical.js';
 import { type ErrorData, errorData, RoleliftError } from '../model/error.js';

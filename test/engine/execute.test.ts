@@ -1,7 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import { memoryStore } from '../../src/journal/memory-store.js';
 import { sealPlan } from '../../src/model/plan.js';
-import { beforeOf, failure, identityHolds, kiamPlan, runApply, runUnwind, World, whole } from './fake-world.js';
+import {
+  aPlan,
+  beforeOf,
+  type Draft,
+  failure,
+  identityHolds,
+  kiamPlan,
+  moveSteps,
+  provider,
+  runApply,
+  runUnwind,
+  World,
+  whole,
+} from './fake-world.js';
 import { virtualClock } from './virtual-clock.js';
 
 const names = ['api', 'web', 'job'];
@@ -106,6 +119,83 @@ describe('apply', () => {
     expect(second.journal.events.filter((event) => event.type === 'gate-opened').map((event) => event.by)).toContain(
       '--accept-unproven move:api',
     );
+  });
+
+  it("lets the plan's own gate speak before it asks for evidence", async () => {
+    const gated = (proof: string) => {
+      const [first, ...steps] = moveSteps('api', { proof });
+      const gate = { id: 'gate:api', kind: 'proof-of-use', move: 'move:api' };
+      return aPlan([
+        { ...provider, undoDependsOn: ['trust:api'] },
+        first as Draft,
+        ...steps.slice(0, -1),
+        { id: 'gate:api', kind: 'gate', move: 'move:api', stage: 'retire', params: { gate }, dependsOn: ['prove:api'] },
+        { ...(steps.at(-1) as Draft), dependsOn: ['gate:api'] },
+      ]);
+    };
+    const shut = world(['api']);
+    const store = memoryStore();
+    const first = await runApply({ plan: gated('configured'), world: shut, store, options: whole });
+    expect(first.result.exit).toBe(3);
+    expect(shut.values.get('old/api')).toBe('kiam');
+    const accepted = await runApply({
+      plan: gated('configured'),
+      world: shut,
+      store,
+      run: 'run-2',
+      options: { ...whole, acceptUnproven: ['all'] },
+    });
+    expect(accepted.result.exit).toBe(0);
+    const open = world(['api']);
+    expect((await runApply({ plan: gated('used'), world: open, options: whole })).result.exit).toBe(0);
+    expect(open.values.get('old/api')).toBe('removed');
+  });
+
+  it('does not take --yes for an answer at the canary or for evidence', async () => {
+    const here = world();
+    const { result } = await runApply({
+      plan: kiamPlan(names, { proof: 'configured' }),
+      world: here,
+      options: { ...whole, canary: 1 },
+      host: { approve: async () => ({ open: true, by: '--yes' }) },
+    });
+    expect(result.exit).toBe(3);
+    expect(here.values.get('old/api')).toBe('kiam');
+    expect(here.values.has('pod/web')).toBe(false);
+  });
+
+  it('serves five hundred moves on one role, one trust write at a time', async () => {
+    const many = Array.from({ length: 500 }, (_, index) => `m${index}`);
+    const here = world([]).begin(beforeOf(many));
+    const running = new Map<string, number>();
+    let together = 0;
+    let rolling = 0;
+    let mostRolling = 0;
+    const trace = (by: number) => (step: { kind: string; params: object }) => {
+      const lock = (step.params as { lock?: string }).lock;
+      if (lock !== undefined) {
+        running.set(lock, (running.get(lock) ?? 0) + by);
+        together = Math.max(together, running.get(lock) ?? 0);
+      }
+      if (step.kind === 'roll') rolling += by;
+      mostRolling = Math.max(mostRolling, rolling);
+    };
+    const clock = virtualClock(0);
+    const { result } = await runApply({
+      plan: kiamPlan(many, { role: 'shared' }),
+      world: here,
+      clock,
+      options: { rollouts: 20, concurrency: 32 },
+      faults: {
+        takes: (step) => (step.kind === 'roll' ? 60_000 : 100),
+        trace: { start: trace(1), end: trace(-1) },
+      },
+    });
+    expect(result.exit).toBe(3);
+    expect(together).toBe(1);
+    expect(mostRolling).toBe(20);
+    // Best: 25 rounds of 20 rollouts, and the first trust writes before them.
+    expect(clock.monotonic()).toBeLessThan(25 * 60_000 * 1.05);
   });
 
   it('takes evidence from the host, and journals it', async () => {

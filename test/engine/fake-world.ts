@@ -16,6 +16,7 @@ import type { Json, JsonObject } from '../../src/model/json.js';
 import type { Message } from '../../src/model/message.js';
 import { type Plan, type Step, sealPlan } from '../../src/model/plan.js';
 import type { Clients } from '../../src/model/ports.js';
+import { gate } from '../../src/steps/gate.js';
 import { defineStep, type Registry, type StepKind } from '../../src/steps/step.js';
 import { virtualClock } from './virtual-clock.js';
 
@@ -185,7 +186,7 @@ export const fakeKinds = (world: World, faults: Faults = {}): Registry => {
       return { is: 'done', how: 'exact', note: '' };
     },
   } as StepKind);
-  return new Map([set, roll, prove].map((kind) => [kind.kind, kind]));
+  return new Map([set, roll, prove, gate].map((kind) => [kind.kind, kind]));
 };
 
 export type Draft = Partial<Step> & Pick<Step, 'id' | 'kind'> & { readonly params: JsonObject };
