@@ -82,19 +82,22 @@ export interface AccountPart {
   readonly accounts: Inventory['accounts'];
 }
 
+/** Roles that EKS finds by their names for every cluster of an account (EKS User Guide, add-ons and Pod Identity). */
+const recommendedRoles = ['AmazonEKSPodIdentityAmazonVPCCNIRole'];
+
 /** IAM of every account that a wanted role is in, the cluster's own always among them. */
 export const readAccounts = async (
   clients: ReadClients,
   options: ScanOptions,
   home: HomePart,
-  wanted: readonly string[],
+  wanted: { readonly arns: readonly string[]; readonly policies: readonly string[] },
   gaps: Gaps,
 ): Promise<AccountPart> => {
   const byAccount = new Map<string, string[]>([
     [home.clusterAccount, []],
     [home.account, []],
   ]);
-  for (const arn of wanted) {
+  for (const arn of wanted.arns) {
     const account = parseRoleArn(arn)?.account;
     if (account === undefined) continue;
     byAccount.set(account, [...(byAccount.get(account) ?? []), arn]);
@@ -115,7 +118,13 @@ export const readAccounts = async (
         return {
           id,
           credentials: credentials === 'none' ? 'default' : credentials,
-          iam: await readIam(aws, { arns, byName: [] }, gaps),
+          iam: await readIam(
+            aws,
+            id === home.clusterAccount
+              ? { arns, byName: recommendedRoles, policies: wanted.policies }
+              : { arns, byName: [], policies: [] },
+            gaps,
+          ),
         };
       }),
   );

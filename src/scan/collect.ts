@@ -33,14 +33,16 @@ export const scan = async (clients: ReadClients, given: Partial<ScanOptions> = {
       state,
     });
   const kubernetes = clients.kubernetes();
-  let namespaces: readonly string[] = options.namespaces;
+  let namespaces: { readonly names: readonly string[]; readonly complete: boolean } = {
+    names: options.namespaces.filter((name) => !/[*?[\]]/.test(name)),
+    complete: false,
+  };
   const source = liveSource(kubernetes, gaps, { namespaces: () => namespaces });
   const version = await kubernetes.version();
   const [kubernetesUser, part] = await Promise.all([
     kubernetes.whoAmI().catch(() => ''),
     readCluster(source, gaps, onPart, (found) => {
-      const globs = options.namespaces.some((name) => /[*?[\]]/.test(name));
-      if (options.namespaces.length === 0 || globs) namespaces = found.map(({ name }) => name);
+      if (found.length > 0) namespaces = { names: found.map(({ name }) => name), complete: true };
     }),
   ]);
   const named = clusterNameOf(options);
@@ -143,10 +145,17 @@ export const scan = async (clients: ReadClients, given: Partial<ScanOptions> = {
     objects: part.objects,
     fallbackBase: accountId === '' ? null : `arn:${partition}:iam::${accountId}:role/`,
   });
+  const policies = [
+    `arn:${partition}:iam::aws:policy/AmazonEKS_CNI_Policy`,
+    ...(accountId === '' ? [] : [`arn:${partition}:iam::${accountId}:policy/AmazonEKS_CNI_IPv6_Policy`]),
+    ...(home?.eks?.addons ?? []).flatMap((addon) =>
+      (addon.podIdentityConfiguration ?? []).flatMap((configuration) => configuration.policies),
+    ),
+  ];
   const accounts: AccountPart =
     home === null
       ? { roles: [], rolesMissing: [], policies: [], providers: [], accounts: [] }
-      : await readAccounts(clients, options, home, wanted, gaps);
+      : await readAccounts(clients, options, home, { arns: wanted, policies }, gaps);
   onPart('account', 'done', accounts.roles.length);
   const webhook = await readWebhook(source, gaps, {
     flags: part.webhookFlags,

@@ -114,8 +114,9 @@ const customWorkload = (
     uid: textAt(object, 'metadata', 'uid') ?? '',
     generation: numberAt(object, 'metadata', 'generation') ?? 0,
     template,
-    templatePath: shape?.template ?? '',
-    serviceAccountPath: shape?.serviceAccount ?? null,
+    // A Rollout may point at a Deployment's template instead of holding one.
+    templatePath: own || object === null ? (shape?.template ?? '') : '',
+    serviceAccountPath: own || object === null || shape?.template === '' ? (shape?.serviceAccount ?? null) : null,
     ownAnnotations: keptAnnotations(textsAt(object, 'metadata', 'annotations')),
     ownLabels: textsAt(object, 'metadata', 'labels'),
     replicas: numberAt(object, 'spec', 'replicas') ?? null,

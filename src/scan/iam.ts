@@ -126,12 +126,16 @@ const readQuotas = async (aws: SafeAws): Promise<Readonly<Record<string, number>
 
 /**
  * Roles by ARN in one account, their policies, the account's OIDC providers and quotas. A role whose path differs from the ARN
- * that was asked for is another role: the ARN is missing, and what bears the name is kept beside it. Names without a path in
- * `byName` come from aws-auth, which strips paths.
+ * that was asked for is another role: the ARN is missing, and what bears the name is kept beside it. Roles of `byName` and
+ * `policies` are kept where they exist, and missed by nobody.
  */
 export const readIam = async (
   aws: SafeAws,
-  wanted: { readonly arns: readonly string[]; readonly byName: readonly string[] },
+  wanted: {
+    readonly arns: readonly string[];
+    readonly byName: readonly string[];
+    readonly policies: readonly string[];
+  },
   gaps: Gaps,
 ): Promise<IamPart> => {
   const limit = pLimit(atOnce);
@@ -158,9 +162,13 @@ export const readIam = async (
       if (role !== null && role !== 'refused') roles.set(role.arn, role);
     }),
   ]);
-  const arns = new Set(
-    [...roles.values()].flatMap((role) => [...role.attached, ...(role.boundary === undefined ? [] : [role.boundary])]),
-  );
+  const arns = new Set([
+    ...wanted.policies,
+    ...[...roles.values()].flatMap((role) => [
+      ...role.attached,
+      ...(role.boundary === undefined ? [] : [role.boundary]),
+    ]),
+  ]);
   const [policies, providers, quotas] = await Promise.all([
     Promise.all([...arns].sort(byText).map((arn) => limit(() => readPolicy(aws, arn)))),
     readProviders(aws),

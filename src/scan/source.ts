@@ -17,8 +17,8 @@ export interface ObjectSource {
 }
 
 export interface SourceOptions {
-  /** Tried one by one where a list of the whole cluster is refused; globs are matched by the caller beforehand. */
-  readonly namespaces: () => readonly string[];
+  /** Tried one by one where a list of the whole cluster is refused. `complete`: these are all that there are. */
+  readonly namespaces: () => { readonly names: readonly string[]; readonly complete: boolean };
 }
 
 const clusterScoped = new Set(['Namespace', 'Node', 'ClusterRoleBinding', 'MutatingWebhookConfiguration']);
@@ -44,9 +44,12 @@ export const liveSource = (kubernetes: KubernetesReader, gaps: Gaps, options: So
       }
     } catch (thrown) {
       if (fatal.has(codeOf(thrown))) throw thrown;
-      gaps.failed(area, thrown, hides);
-      if (codeOf(thrown) !== 'RL703' || clusterScoped.has(kind)) return;
-      for (const namespace of options.namespaces()) {
+      const { names, complete } = options.namespaces();
+      const one = codeOf(thrown) === 'RL703' && !clusterScoped.has(kind);
+      // All namespaces one by one are as good as the whole; what is refused there is told there.
+      if (!one || !complete || names.length === 0) gaps.failed(area, thrown, hides);
+      if (!one) return;
+      for (const namespace of names) {
         try {
           for await (const object of kubernetes.list(apiVersion, kind, { namespace })) {
             const uid = textAt(object, 'metadata', 'uid');

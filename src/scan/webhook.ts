@@ -43,12 +43,9 @@ export const readWebhook = async (
 ): Promise<Webhook> => {
   const flags = about.flags ?? {};
   let found: { readonly config: JsonObject; readonly webhook: unknown } | null = null;
-  const before = gaps.list().length;
-  let listed = false;
   for await (const config of source.list('admissionregistration.k8s.io/v1', 'MutatingWebhookConfiguration', [
     'whether the identity webhook is there',
   ])) {
-    listed = true;
     for (const webhook of listAt(config, 'webhooks')) {
       const service = textAt(webhook, 'clientConfig', 'service', 'name') ?? '';
       const ours =
@@ -58,7 +55,7 @@ export const readWebhook = async (
       if (ours && found === null) found = { config, webhook };
     }
   }
-  const unreadable = source.live && !listed && gaps.list().length > before;
+  const unreadable = gaps.list().some(({ area }) => area === 'kubernetes:mutatingwebhookconfigurations');
   const eks = about.kind === 'eks';
   const settings = {
     audience: flags['token-audience'] ?? about.audience,

@@ -10,7 +10,7 @@ const read = async (objects: readonly JsonObject[], forbidden: readonly string[]
   const gaps = createGaps();
   const clients = fakeClients({ objects, forbidden });
   const part = await readWorkloads(
-    liveSource(clients.kubernetes(), gaps, { namespaces: () => [] }),
+    liveSource(clients.kubernetes(), gaps, { namespaces: () => ({ names: [], complete: false }) }),
     gaps,
     () => undefined,
   );
