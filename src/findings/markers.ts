@@ -1,8 +1,9 @@
 import type { Inventory, PodView } from '../model/inventory.js';
-import type { Json } from '../model/json.js';
-import { listOf, parseTrust } from '../trust/document.js';
+import { isObject } from '../model/json.js';
+import { conditionsOf, parseTrust } from '../trust/document.js';
+import { isOurs, subjectFor } from '../trust/statement.js';
 import type { Estate, WorkloadUse } from './rule.js';
-import { sorted, titleOf } from './subjects.js';
+import { roleOf, sorted, titleOf } from './subjects.js';
 
 /** A sign that somebody besides AWS trusts a service account by its name (H18). */
 export interface Marker {
@@ -112,37 +113,83 @@ const nameKeys = new Set([
 ]);
 
 const maximumDepth = 40;
+const subjectPattern = /system:serviceaccount:([a-z0-9-]{1,63}):([a-z0-9.-]{1,253})/g;
+const meshPattern = /\bns\/([a-z0-9-]{1,63})\/sa\/([a-z0-9.-]{1,253})$/;
 
-const namesAccount = (raw: unknown, namespace: string, name: string, sameNamespace: boolean): boolean => {
-  const full = `system:serviceaccount:${namespace}:${name}`;
-  const mesh = `ns/${namespace}/sa/${name}`;
-  const is = (value: Json | undefined): boolean =>
-    typeof value === 'string'
-      ? value === name && sameNamespace
-      : Array.isArray(value)
-        ? value.some(is)
-        : typeof value === 'object' && value !== null
-          ? (value as Record<string, unknown>).name === name &&
-            ((value as Record<string, unknown>).namespace ?? (sameNamespace ? namespace : '')) === namespace
-          : false;
-  const walk = (value: unknown, depth: number): boolean => {
-    if (depth > maximumDepth) return false;
-    if (typeof value === 'string')
-      return value === full || value.includes(`${full}"`) || value.includes(`${full}'`) || value.endsWith(mesh);
-    if (Array.isArray(value)) return value.some((item) => walk(item, depth + 1));
-    if (typeof value !== 'object' || value === null) return false;
-    return Object.entries(value).some(
-      ([key, item]) => (nameKeys.has(key) && is(item as Json)) || walk(item, depth + 1),
-    );
+/** Accounts that an object names: with their namespace, or by a bare name that is meant in its own namespace. */
+interface Mentions {
+  readonly full: ReadonlySet<string>;
+  readonly bare: ReadonlySet<string>;
+}
+
+const mentionsIn = (raw: unknown): Mentions => {
+  const full = new Set<string>();
+  const bare = new Set<string>();
+  const named = (value: unknown): void => {
+    if (typeof value === 'string') bare.add(value);
+    else if (Array.isArray(value)) for (const item of value) named(item);
+    else if (isObject(value) && typeof value.name === 'string') {
+      if (typeof value.namespace === 'string') full.add(`${value.namespace}/${value.name}`);
+      else bare.add(value.name);
+    }
   };
-  return walk(raw, 0);
+  const walk = (value: unknown, depth: number): void => {
+    if (depth > maximumDepth) return;
+    if (typeof value === 'string') {
+      for (const match of value.matchAll(subjectPattern)) full.add(`${match[1]}/${match[2]}`);
+      const mesh = meshPattern.exec(value);
+      if (mesh !== null) full.add(`${mesh[1]}/${mesh[2]}`);
+    } else if (Array.isArray(value)) for (const item of value) walk(item, depth + 1);
+    else if (isObject(value))
+      for (const [key, item] of Object.entries(value)) {
+        if (nameKeys.has(key)) named(item);
+        walk(item, depth + 1);
+      }
+  };
+  walk(raw, 0);
+  return { full, bare };
+};
+
+/** Both indexes are made once an inventory: an estate has thousands of accounts and objects. */
+interface Index {
+  readonly objects: readonly { readonly ref: Inventory['objects'][number]['ref']; readonly mentions: Mentions }[];
+  /** Roles by the token subject that their trust names, our own statements left out. */
+  readonly trusting: ReadonlyMap<string, readonly string[]>;
+}
+const indexes = new WeakMap<Inventory, Index>();
+
+const subjectsTrusted = (trust: string): readonly string[] => {
+  const document = parseTrust(trust);
+  if (document.is === 'not-parseable') return [];
+  return document.statements
+    .filter((statement) => !isOurs(statement))
+    .flatMap((statement) => conditionsOf(statement.Condition) ?? [])
+    .filter(({ key }) => key.endsWith(':sub'))
+    .flatMap(({ values }) => values);
+};
+
+const indexOf = (inventory: Inventory): Index => {
+  const known = indexes.get(inventory);
+  if (known !== undefined) return known;
+  const trusting = new Map<string, string[]>();
+  for (const role of inventory.roles)
+    for (const subject of new Set(subjectsTrusted(role.trust)))
+      trusting.set(subject, [...(trusting.get(subject) ?? []), role.arn]);
+  const made: Index = {
+    objects: inventory.objects
+      .filter(({ ref }) => !plainKinds.has(ref.kind))
+      .map(({ ref, raw }) => ({ ref, mentions: mentionsIn(raw) })),
+    trusting,
+  };
+  indexes.set(inventory, made);
+  return made;
 };
 
 const inObjects = (inventory: Inventory, namespace: string, name: string): readonly Marker[] =>
-  inventory.objects
-    .filter(({ ref }) => !plainKinds.has(ref.kind))
-    .filter(({ ref, raw }) =>
-      namesAccount(raw, namespace, name, ref.namespace === undefined ? false : ref.namespace === namespace),
+  indexOf(inventory)
+    .objects.filter(
+      ({ ref, mentions }) =>
+        mentions.full.has(`${namespace}/${name}`) || (ref.namespace === namespace && mentions.bare.has(name)),
     )
     .map(({ ref }) => ({
       kind: /Polic/.test(ref.kind) ? ('policy' as const) : ('custom-resource' as const),
@@ -150,24 +197,15 @@ const inObjects = (inventory: Inventory, namespace: string, name: string): reado
     }));
 
 /** Roles, beyond those that the move is about, whose trust names the account as a token's subject. */
-const inTrust = (inventory: Inventory, namespace: string, name: string): readonly Marker[] => {
-  const subject = `system:serviceaccount:${namespace}:${name}`;
-  return inventory.roles.flatMap((role) => {
-    const document = parseTrust(role.trust);
-    if (document.is === 'not-parseable') return [];
-    const named = document.statements.some((statement) => {
-      const { Condition: condition } = statement;
-      if (typeof condition !== 'object' || condition === null) return false;
-      return Object.values(condition).some(
-        (keys) =>
-          typeof keys === 'object' &&
-          keys !== null &&
-          Object.entries(keys).some(([key, value]) => key.endsWith(':sub') && listOf(value as Json).includes(subject)),
-      );
-    });
-    return named ? [{ kind: 'aws-trust' as const, where: `the trust policy of ${role.arn} names its subject` }] : [];
-  });
-};
+const inTrust = (
+  inventory: Inventory,
+  namespace: string,
+  name: string,
+  own: ReadonlySet<string | null>,
+): readonly Marker[] =>
+  (indexOf(inventory).trusting.get(subjectFor(namespace, name)) ?? [])
+    .filter((arn) => !own.has(arn))
+    .map((arn) => ({ kind: 'aws-trust' as const, where: `the trust policy of ${arn} names its subject` }));
 
 /** Signs in the pods and templates of one workload that its service account's name is trusted elsewhere. */
 export const markersOf = (use: WorkloadUse): readonly Marker[] => inView(use.workload.template, titleOf(use));
@@ -189,7 +227,7 @@ export const trustedElsewhere = (
     ...uses.flatMap(markersOf),
     ...(account === undefined ? [] : keyed(account.annotations, accountAnnotations, 'the service account: annotation')),
     ...inObjects(estate.inventory, namespace, name),
-    ...inTrust(estate.inventory, namespace, name),
+    ...inTrust(estate.inventory, namespace, name, new Set(uses.map(roleOf))),
   ];
   const wheres = sorted(all.map(({ where }) => where));
   return wheres.map((where) => all.find((marker) => marker.where === where) as Marker);

@@ -100,9 +100,6 @@ const fargateProfileOf = (inventory: Inventory, view: PodView): string | null =>
     ),
   )?.name ?? null;
 
-/** The agent is there, or the plan can install it: then its absence is a step and no obstacle. */
-const agentInstallable = (inventory: Inventory): boolean => inventory.cluster.kind === 'eks';
-
 /**
  * Why Pod Identity cannot serve a workload where it runs or may run; empty where it can (EKS User Guide, Pod Identity
  * considerations). A missing agent is none: the plan installs it. Variables in the template are RL205's business, SDKs RL217's.
@@ -114,9 +111,8 @@ export const podIdentityObstacles = (estate: Estate, use: WorkloadUse): readonly
   if (cluster.length > 0) return cluster;
   const profile = fargateProfileOf(inventory, view);
   const running = new Set(use.pods.flatMap(({ pod }) => pod.node ?? []));
-  const nodes = inventory.nodes.filter(
-    (node) => running.has(node.name) || possibleNodes(inventory, view).includes(node),
-  );
+  const possible = new Set(possibleNodes(inventory, view));
+  const nodes = inventory.nodes.filter((node) => running.has(node.name) || possible.has(node));
   const of = (compute: ClusterNode['compute']): readonly string[] =>
     nodes.filter((node) => node.compute === compute).map(({ name }) => name);
   const windows =
@@ -136,7 +132,6 @@ export const podIdentityObstacles = (estate: Estate, use: WorkloadUse): readonly
     ...(hybrid.length > 0
       ? [`it runs on hybrid nodes (${sorted(hybrid).join(', ')}), whose agent is off by default`]
       : []),
-    ...(agentInstallable(inventory) ? [] : ['there is no Pod Identity agent, and none can be installed']),
   ];
 };
 

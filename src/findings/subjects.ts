@@ -110,9 +110,17 @@ export const rolesInPlay = (input: RuleInput): ReadonlyMap<string, readonly Work
   return new Map([...found].sort(([a], [b]) => byText(a, b)).map(([arn, uses]) => [arn, [...uses]]));
 };
 
+const proposalIndexes = new WeakMap<readonly Proposal[], ReadonlyMap<WorkloadUse, Proposal>>();
+
 /** The proposal that moves a workload; undefined where none does. */
-export const proposalOf = (input: RuleInput, use: WorkloadUse): Proposal | undefined =>
-  input.proposals.find((proposal) => proposal.uses.includes(use));
+export const proposalOf = (input: RuleInput, use: WorkloadUse): Proposal | undefined => {
+  let index = proposalIndexes.get(input.proposals);
+  if (index === undefined) {
+    index = new Map(input.proposals.flatMap((proposal) => proposal.uses.map((each) => [each, proposal] as const)));
+    proposalIndexes.set(input.proposals, index);
+  }
+  return index.get(use);
+};
 
 /** The move would end under Pod Identity: by its proposal, or because it was asked for. */
 export const towardsPodIdentity = (input: RuleInput, use: WorkloadUse): boolean => {

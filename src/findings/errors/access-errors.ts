@@ -72,6 +72,15 @@ export const accessErrors: readonly ErrorCode[] = [
     remedy: 'Mend what the cause names, and run the same command again.',
   },
   {
+    code: 'RL715',
+    name: 'object-store-failed',
+    says: 'the bucket that holds the state does not answer as it should',
+    explain:
+      'A read or a conditional write in the object store failed; the reason is in the cause. What was durable before stays so.',
+    remedy:
+      'Check the bucket, its Region and the permissions s3:GetObject, s3:PutObject and s3:ListBucket; then run the same command again.',
+  },
+  {
     code: 'RL731',
     name: 'already-there',
     says: 'an object of this name exists already',

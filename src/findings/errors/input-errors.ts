@@ -65,6 +65,15 @@ export const inputErrors: readonly ErrorCode[] = [
     remedy: 'Name a plan directory, --run ID, or --from-live.',
   },
   {
+    code: 'RL609',
+    name: 'journal-place',
+    says: 'where the journal shall live was not said, or cannot be a place',
+    explain:
+      'Outside the sandbox a run needs to know where its journal lives: whoever is on call may not have this machine, and a journal that only a laptop holds is lost to them. The same goes for the lock, which is NAMESPACE/NAME.',
+    remedy:
+      'Give --state s3://bucket/prefix, or --state local if that is what you want; --lock NAMESPACE/NAME or none.',
+  },
+  {
     code: 'RL610',
     name: 'step-parameters-wrong',
     says: 'the parameters of a step are not those of its kind',
@@ -214,6 +223,22 @@ export const inputErrors: readonly ErrorCode[] = [
     explain:
       'An option (--move, --to) names something that is not in the plan. Ids are written in full, as move:payments/api.',
     remedy: '`rolelift show PLAN` lists moves and steps.',
+  },
+  {
+    code: 'RL629',
+    name: 'run-unknown',
+    says: 'the cluster knows no run of this id',
+    explain:
+      'Runs note themselves in the ConfigMap rolelift-runs of the cluster. This id is not among them: another cluster, or the note was deleted.',
+    remedy: '`rolelift runs` lists them; `rollback --from-live` needs none.',
+  },
+  {
+    code: 'RL630',
+    name: 'state-elsewhere',
+    says: 'the state of the run lies where this command cannot reach it',
+    explain:
+      'The run kept its journal on another machine, in a bucket that has no plan there, or in a kind of store that this version does not know. The message says where.',
+    remedy: 'Copy the folder here, check the bucket, or run there; without it: rolelift rollback --from-live.',
   },
   {
     code: 'RL631',

@@ -18,6 +18,13 @@ export const runErrors: readonly ErrorCode[] = [
     remedy: 'Rehearse the plan before it is applied.',
   },
   {
+    code: 'RL802',
+    name: 'run-not-noted',
+    says: 'this run could not be noted in the cluster',
+    explain: 'A notice: `rolelift runs` will not know this run. The run itself goes on; its journal is what counts.',
+    remedy: 'Grant get, create and update on ConfigMaps in the namespace of the list, if others are to find the run.',
+  },
+  {
     code: 'RL806',
     name: 'stopped-before-changes',
     says: 'stopped before anything was changed',
@@ -198,6 +205,13 @@ export const runErrors: readonly ErrorCode[] = [
     says: "the credentials are of another account than the plan's",
     explain: 'The plan was made for one account; the credentials at hand belong to another.',
     remedy: 'Use credentials of the account that was planned.',
+  },
+  {
+    code: 'RL838',
+    name: 'all-blocked',
+    says: 'every move of the plan is blocked',
+    explain: 'Each has a finding that blocks and that nobody accepted, so there is nothing to do.',
+    remedy: '`rolelift show PLAN` tells which, and what to do about them; then plan again.',
   },
   {
     code: 'RL840',

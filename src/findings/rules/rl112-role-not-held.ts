@@ -18,13 +18,15 @@ Look for yourself: \`kubectl rollout status KIND NAME\`, and \`kubectl get pods 
 In most cases the rollout is to be finished, or the workload restarted, before planning again. Where the difference is known and the new role is right for all pods, accept the finding by the workload's name.`,
   find: (input) =>
     candidates(input).flatMap((use) => {
-      if (use.wanted === null || use.role === use.wanted || use.pods.length === 0) return [];
+      if (use.wanted === null || use.role === use.wanted) return [];
+      // Static keys win whatever a broker would give: RL109 tells of them.
+      if (use.broker === 'static-keys') return [];
+      // A refusal has a code of its own, which says why and blocks.
+      const answers = [use.template, ...use.pods.map(({ answer }) => answer)];
+      if (answers.some(({ code, role }) => code !== null && role !== use.wanted)) return [];
+      if (use.pods.length === 0 && use.template.role === use.wanted) return [];
       const given = sorted(use.pods.map(({ answer }) => answer.role ?? 'none'));
       const holds = use.pods.filter(({ answer }) => answer.role === use.wanted);
-      // Refusals have codes of their own; this is about pods that differ, or that get another role.
-      if (use.pods.every(({ answer }) => answer.role === null)) return [];
-      if (holds.length === use.pods.length) return [];
-      if (use.pods.some(({ answer }) => answer.code !== null && answer.role !== use.wanted)) return [];
       return [
         {
           subject: workloadSubject(use),

@@ -3,8 +3,8 @@ import { accountOf } from '../estate.js';
 import type { FindingDraft, Rule } from '../rule.js';
 import { accountSubject, candidates, sorted, titleOf, workloadSubject } from '../subjects.js';
 
-/** Tools that put their own version back; `kubectl apply` does not, until a person runs it again. */
-const reverting = new Set(['helm', 'argocd', 'flux', 'operator', 'eks-addon']);
+/** Tools that put their own version back; `kubectl apply` does not, until a person runs it again, and add-ons are changed through EKS. */
+const reverting = new Set(['helm', 'argocd', 'flux', 'operator']);
 
 const revertedBy = (owners: readonly Ownership[]): readonly Ownership[] =>
   owners.filter(({ tool, strength }) => reverting.has(tool) && strength !== 'hint');
