@@ -4,7 +4,7 @@ import { admin, adminToken } from './kubernetes/users.js';
 
 /** Who the kubeconfig's user is: an administrator, or somebody with exactly the roles that were given. */
 export interface Access {
-  readonly users: ReadonlyMap<string, User>;
+  readonly users: Readonly<Record<string, User>>;
   readonly user: User;
   readonly objects: readonly JsonObject[];
 }
@@ -28,10 +28,10 @@ const bindingFor = (role: JsonObject, index: number): JsonObject => {
 };
 
 export const limitedAccess = (rbac: readonly JsonObject[] | null): Access => {
-  if (rbac === null) return { users: new Map([[adminToken, admin]]), user: admin, objects: [] };
+  if (rbac === null) return { users: {}, user: admin, objects: [] };
   const roles = rbac.filter((each) => ['Role', 'ClusterRole'].includes(textAt(each, 'kind') ?? ''));
   return {
-    users: new Map([[adminToken, limited]]),
+    users: { [adminToken]: limited },
     user: limited,
     objects: [...roles, ...roles.map(bindingFor)],
   };

@@ -78,8 +78,12 @@ export const control = (sandbox: Sandbox, request: HttpRequest, path: string): H
 const changeSettings = (sandbox: Sandbox, body: JsonObject): HttpResponse => {
   const settings = sandbox.settings as unknown as Record<string, unknown>;
   for (const [key, value] of Object.entries(body)) {
-    if (key === 'webhook' || key === 'timings') {
-      sandbox.cluster.configure({ [key]: isObject(value) ? value : {} });
+    if (key === 'webhook' && isObject(value)) {
+      sandbox.cluster.setWebhook(value);
+      continue;
+    }
+    if (key === 'timings' && isObject(value)) {
+      sandbox.cluster.setTimings(value);
       continue;
     }
     const known = Object.hasOwn(settings, key) && typeof settings[key] === typeof value;

@@ -250,6 +250,7 @@ export const instanceIdOf = (node: Scenario['nodes'][number]): string =>
 /** The accounts of a scenario, with nodes' instances; nothing of it is late. */
 export const worldOf = (scenario: Scenario, settings: Partial<Settings>, now: () => number): World => {
   const world = new World({ ...defaultSettings, ...(scenario.settings as Partial<Settings>), ...settings }, now);
+  for (const { arn, ...policy } of scenario.awsPolicies) world.awsPolicies.set(arn, policy);
   const parts = { ...scenario.accounts };
   parts[scenario.cluster.account] ??= emptyAccount;
   for (const [id, part] of Object.entries(parts))

@@ -13,10 +13,11 @@ import type { AccountView, ClusterView, HttpRequest, HttpResponse, SandboxClock 
 import { control } from './control.js';
 import { ConnectionLost, type Fault, Faults } from './faults.js';
 import { nodeObjects, worldOf } from './found-estate.js';
-import { type Cluster, createCluster } from './kubernetes/cluster.js';
+import { createCluster, type SimulatedCluster } from './kubernetes/cluster.js';
 import { Buckets, laneOf, throttle } from './lanes.js';
 import { callerNamed, type Routed, routeOf } from './route.js';
 import type { Scenario } from './scenario-schema.js';
+import { seed, versionText } from './seed.js';
 import type { Settings } from './settings.js';
 import { Uses } from './uses.js';
 
@@ -44,7 +45,7 @@ export interface NewPod {
 
 interface Inner {
   readonly world: World;
-  readonly cluster: Cluster;
+  readonly cluster: SimulatedCluster;
   readonly aws: Aws;
   readonly uses: Uses;
 }
@@ -70,9 +71,9 @@ export class Sandbox {
     return this.#inner.world;
   }
   get view(): ClusterView {
-    return this.#inner.cluster.view;
+    return this.#inner.cluster;
   }
-  get cluster(): Cluster {
+  get cluster(): SimulatedCluster {
     return this.#inner.cluster;
   }
   get settings(): Settings {
@@ -98,6 +99,7 @@ export class Sandbox {
   reset(): void {
     this.faults.clear();
     this.faults.forget();
+    this.#inner.cluster.stop();
     this.#inner = this.#found();
   }
 
@@ -172,7 +174,7 @@ export class Sandbox {
   }
 
   get estate(): Estate {
-    return { world: this.#inner.world, view: this.#inner.cluster.view };
+    return { world: this.#inner.world, view: this.#inner.cluster };
   }
 
   /** Which role a pod gets right now; null where the pod is not there. */
@@ -199,6 +201,21 @@ export class Sandbox {
     return { kubernetes: this.#inner.cluster.canonical(), aws: canonicalAws(this.#inner.world) };
   }
 
+  /** Waits, on the sandbox's own clock, until the controllers have nothing left to do; at most so many milliseconds. */
+  async settled(limitMs = 30_000): Promise<boolean> {
+    const until = this.clock.now() + limitMs;
+    while (!this.#inner.cluster.settled()) {
+      if (this.clock.now() >= until) return false;
+      await this.clock.sleep(20);
+    }
+    return true;
+  }
+
+  /** Ends timers and open watches. */
+  stop(): void {
+    this.#inner.cluster.stop();
+  }
+
   #found(): Inner {
     const { scenario } = this.options;
     const world = worldOf(scenario, this.options.settings ?? {}, () => this.clock.now());
@@ -207,13 +224,14 @@ export class Sandbox {
       clock: this.clock,
       account: this.#accountView(() => this.#inner ?? { world, cluster: null }),
       issuer: scenario.cluster.issuer,
-      version: scenario.cluster.version,
+      version: versionText(scenario.cluster.version),
       users: access.users,
+      anonymous: access.user,
       authenticate: (token) => userOfEksToken(token, access),
-      objects: [...nodeObjects(scenario), ...access.objects, ...(scenario.kubernetes as JsonObject[])],
       webhook: scenario.cluster.webhook,
       timings: scenario.cluster.timings,
     });
+    seed(cluster, [...nodeObjects(scenario), ...access.objects, ...(scenario.kubernetes as JsonObject[])]);
     return { world, cluster, aws: this.#aws(world, cluster), uses: new Uses() };
   }
 
@@ -226,7 +244,7 @@ export class Sandbox {
     return { world, cluster, aws: this.#aws(world, cluster), uses: new Uses(from.uses) };
   }
 
-  #aws(world: World, cluster: Cluster): Aws {
+  #aws(world: World, cluster: SimulatedCluster): Aws {
     const { scenario } = this.options;
     const { region } = scenario.cluster;
     const given = this.options.authorise?.iam ?? null;
@@ -236,12 +254,12 @@ export class Sandbox {
       defaultAccount: scenario.cluster.account,
       region,
       regions: [...new Set([region, ...scenario.regions])],
-      view: (name) => (name === '' || name === scenario.cluster.name ? cluster.view : null),
+      view: (name) => (name === '' || name === scenario.cluster.name ? cluster : null),
       userPolicy: () => userPolicy,
     });
   }
 
-  #accountView(inner: () => { readonly world: World; readonly cluster: Cluster | null }): AccountView {
+  #accountView(inner: () => { readonly world: World; readonly cluster: SimulatedCluster | null }): AccountView {
     return {
       associationFor: (namespace, serviceAccount) => {
         const found = effectiveAssociation(inner().world, namespace, serviceAccount);
@@ -249,7 +267,7 @@ export class Sandbox {
       },
       canAttachAddresses: (node) => {
         const { world, cluster } = inner();
-        return cluster === null || canAttach({ world, view: cluster.view }, node, this.scenario.cluster.ipFamily);
+        return cluster === null || canAttach({ world, view: cluster }, node, this.scenario.cluster.ipFamily);
       },
     };
   }

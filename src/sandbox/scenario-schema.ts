@@ -147,6 +147,8 @@ export const scenarioSchema = z.strictObject({
     associations: z.array(associationSchema).default([]),
   }),
   regions: z.array(z.string()).default([]),
+  /** AWS's own policies, where they shall be others than the sandbox knows. */
+  awsPolicies: z.array(z.strictObject({ arn: z.string(), versionId: z.string(), document: z.string() })).default([]),
   accounts: z.record(z.string().regex(/^\d{12}$/), accountSchema),
   nodes: z.array(nodeSchema).default([]),
   kubernetes: z.array(object).default([]),

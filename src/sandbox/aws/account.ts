@@ -67,6 +67,8 @@ export class Account {
 export class World {
   readonly accounts: Map<string, Account>;
   readonly settings: Settings;
+  /** AWS's own policies by ARN, before those that are known anyway. */
+  readonly awsPolicies: Map<string, { readonly versionId: string; readonly document: string }>;
   readonly now: () => number;
   events: readonly TrailEvent[] = [];
   /** Jobs of last-accessed reports: id → role ARN. */
@@ -79,6 +81,7 @@ export class World {
     this.settings = settings;
     this.now = now;
     this.accounts = new Map([...(from?.accounts ?? [])].map(([id, account]) => [id, account.fork(now)]));
+    this.awsPolicies = from?.awsPolicies ?? new Map();
     this.events = from?.events ?? [];
     this.jobs = from?.jobs ?? new Map();
     this.tokens = from?.tokens ?? new Map();
@@ -109,12 +112,12 @@ export class World {
   /** Document of the default version of a policy, AWS's own included. */
   policyDocument(arn: string): string | undefined {
     const account = /^arn:[^:]+:iam::(\d{12}):policy\//.exec(arn)?.[1];
-    if (account === undefined) return managedPolicy(arn)?.document;
+    if (account === undefined) return (this.awsPolicies.get(arn) ?? managedPolicy(arn))?.document;
     const policy = this.accounts.get(account)?.policies.get(arn);
     return policy?.versions[policy.versions.length - 1]?.document;
   }
 
   fork(now: () => number): World {
-    return new World(this.settings, now, this);
+    return new World({ ...this.settings }, now, this);
   }
 }

@@ -34,7 +34,8 @@ const find = (call: QueryCall, action: string): Found => {
   may(call, action, arn);
   const own = call.account.policies.get(arn, call.lag);
   if (own) return own;
-  const managed = managedPolicy(arn);
+  const given = call.world.awsPolicies.get(arn);
+  const managed = given ? { ...given, name: arn.split('/').at(-1) as string } : managedPolicy(arn);
   if (!managed) throw noSuchEntity(`Policy ${arn} was not found.`);
   const path = /:policy(\/.*\/|\/)[^/]+$/.exec(arn)?.[1] ?? '/';
   const versions = [{ id: managed.versionId, document: managed.document, createdAt: 0 }];
