@@ -63,7 +63,7 @@ export const addTrustStatement = defineStep<AddTrustStatementParams>({
     if (role === null)
       return { is: 'gone', what: { api: 'iam', kind: 'Role', account: params.account, name: params.role } };
     const there = contains(role.trust, params.statement);
-    return { is: there ? 'applied' : 'not-applied', saw: { trust: role.trust } };
+    return { is: there ? 'applied' : 'not-applied', saw: { document: role.trust } };
   },
 
   async preimage(ctx, { params }): Promise<JsonObject> {

@@ -207,7 +207,7 @@ export const previewGone = async (
   );
   if (answer.is === 'agreed') return '';
   if (answer.is === 'not-provable') return `not provable by a dry run: ${answer.because}`;
-  throw stepError('RL831', `new pods of ${namespace}/${account} still get the new identity`, {
+  throw stepError('RL871', `new pods of ${namespace}/${account} still get the new identity`, {
     subject: { kind: 'ServiceAccount', namespace, name: account },
     cause: answer.reasons.join('; '),
     remedy:

@@ -87,7 +87,7 @@ export const nodeWatchReads: readonly Use[] = [
 
 /**
  * Takes something from a node role and watches: a node that stops being Ready, or an event MissingIAMPermissions (CNI,
- * pkg/awsutils), brings it back at once and fails with RL833.
+ * pkg/awsutils), brings it back at once and fails with RL873.
  */
 export const watched = async (
   ctx: WriteCtx,
@@ -114,7 +114,7 @@ export const watched = async (
   try {
     const found = await ctx.until('watching the nodes after the policy left their role', watchMs, trouble);
     await giveBack();
-    throw stepError('RL833', 'nodes lost what they need; the policy is back on their role', {
+    throw stepError('RL873', 'nodes lost what they need; the policy is back on their role', {
       cause: found,
       remedy: 'Find out which pods still live on the node role (`rolelift verify`), and move them first.',
     });

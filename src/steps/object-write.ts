@@ -25,7 +25,7 @@ export type Edited =
 
 /**
  * Reads an object, lets `decide` say which fields are to be written, and writes these with the resourceVersion that was read.
- * On a conflict it reads and decides again, a bounded number of times (RL834); never a blind overwrite. An error of the write
+ * On a conflict it reads and decides again, a bounded number of times (RL874); never a blind overwrite. An error of the write
  * is settled by reading: where every field is as wanted, it was carried out.
  */
 export const editFields = async (
@@ -54,7 +54,7 @@ export const editFields = async (
         return { is: 'written', object: live };
       if (!hasCode(thrown, 'RL732')) throw thrown;
       if (attempt >= attempts)
-        throw stepError('RL834', `${subjectTitle(subjectOf(ref))} is changed by others again and again`, {
+        throw stepError('RL874', `${subjectTitle(subjectOf(ref))} is changed by others again and again`, {
           subject: subjectOf(ref),
           remedy: 'Find out which controller writes it all the time, then run the same command again.',
           because: thrown,

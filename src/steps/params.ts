@@ -25,7 +25,7 @@ export type IdentityParam = z.infer<typeof identityParam>;
 export const textMap = z.record(z.string(), z.string());
 export const json: z.ZodType<Json> = z.json() as unknown as z.ZodType<Json>;
 export const jsonMap = z.record(z.string(), json);
-export const pointerParam = z.string().regex(/^(?![^]*\/(?:__proto__|constructor|prototype)(?:\/|$))\/[^]+$/);
+export const pointerParam = z.string().regex(/^(?![\s\S]*\/(?:__proto__|constructor|prototype)(?:\/|$))\/[\s\S]+$/);
 export const accountParam = z.string().regex(/^\d{12}$/);
 
 export const workloadRef = (workload: WorkloadParam): KubernetesRef =>

@@ -1,8 +1,8 @@
 import { isAws, isDenied } from '../model/aws-error.js';
-import { isObject, type Json, type JsonObject, listAt, textAt } from '../model/json.js';
+import { isObject, type Json, type JsonObject, listAt, textAt, textsAt } from '../model/json.js';
 import type { AwsReader } from '../model/ports.js';
 import { parseRoleArn, serviceAccountRef } from '../model/resource.js';
-import { marks } from '../model/words.js';
+import { annotationKeys, marks } from '../model/words.js';
 import { type IdentityParam, type WorkloadParam, workloadId } from './params.js';
 import { createdAt, isLive, lacks, podName } from './pods.js';
 import type { ReadCtx, StepCtx, Use, WriteCtx } from './step.js';
@@ -83,25 +83,26 @@ export const sessionName = (run: string): string =>
 /**
  * Exchanges a ten-minute token of the service account at STS for a session that may do nothing (H17). Token and credentials
  * live in memory for the length of the call; no error repeats them. Refusals that may be propagation are asked again for a
- * bounded time, then RL832.
+ * bounded time, then RL872.
  */
 export const exchange = async (
   ctx: WriteCtx,
   who: { readonly namespace: string; readonly name: string; readonly role: string; readonly audience?: string },
 ): Promise<void> => {
   const account = parseRoleArn(who.role)?.account ?? ctx.plan.accountId;
+  const object = await ctx.kubernetes().get(serviceAccountRef(who.namespace, who.name));
+  const audience =
+    who.audience ?? textsAt(object, 'metadata', 'annotations')[annotationKeys.irsaAudience] ?? 'sts.amazonaws.com';
   let last = '';
   const failed = (cause: string) =>
-    stepError('RL832', `STS does not accept the token of ${who.namespace}/${who.name} for ${who.role}`, {
+    stepError('RL872', `STS does not accept the token of ${who.namespace}/${who.name} for ${who.role}`, {
       subject: { kind: 'ServiceAccount', namespace: who.namespace, name: who.name },
       cause,
       remedy: 'Look at the trust policy of the role and at the OIDC provider (audience, issuer) in its account.',
     });
   try {
     await ctx.until(`STS does not accept the token of ${who.namespace}/${who.name} yet`, 120_000, async () => {
-      const token = await ctx
-        .kubernetes()
-        .token(serviceAccountRef(who.namespace, who.name), who.audience ?? 'sts.amazonaws.com', 600);
+      const token = await ctx.kubernetes().token(serviceAccountRef(who.namespace, who.name), audience, 600);
       try {
         await ctx.aws(account).call('sts', 'AssumeRoleWithWebIdentity', {
           RoleArn: who.role,
@@ -120,7 +121,7 @@ export const exchange = async (
       }
     });
   } catch (thrown) {
-    if (last === '' || (thrown as { data?: { code?: string } }).data?.code === 'RL832') throw thrown;
+    if (last === '' || (thrown as { data?: { code?: string } }).data?.code === 'RL872') throw thrown;
     throw failed(last);
   }
 };

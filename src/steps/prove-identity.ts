@@ -134,7 +134,7 @@ export const proveIdentity = defineStep<ProveIdentityParams>({
       if (shed.note !== '') note = shed.note;
       const left = (await livePods(ctx, workload)).filter((pod) => carries(pod, params.identity));
       if (left.length > 0)
-        throw stepError('RL831', `pods of ${subjectTitle(workload)} still carry the new identity`, {
+        throw stepError('RL871', `pods of ${subjectTitle(workload)} still carry the new identity`, {
           remedy: 'Delete them, then run the rollback again.',
         });
     }

@@ -52,7 +52,7 @@ const immutable = (workload: WorkloadParam): boolean => workload.kind === 'Job';
 export const removePodAnnotation = defineStep<RemovePodAnnotationParams>({
   kind,
   stages: ['cutover', 'retire'],
-  skippable: false,
+  skippable: true,
   undoWithMove: false,
   rollout: true,
   parseParams: parserOf(kind, schema),

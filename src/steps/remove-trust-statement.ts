@@ -48,7 +48,7 @@ export const removeTrustStatement = defineStep<RemoveTrustStatementParams>({
     if (role === null)
       return { is: 'gone', what: { api: 'iam', kind: 'Role', account: params.account, name: params.role } };
     const there = contains(role.trust, params.statement);
-    return { is: there ? 'not-applied' : 'applied', saw: { trust: role.trust } };
+    return { is: there ? 'not-applied' : 'applied', saw: { document: role.trust } };
   },
   async preimage(ctx, { params }): Promise<JsonObject> {
     const role = await freshRole(ctx, params.account, params.role);

@@ -237,7 +237,7 @@ export const shedIdentity = async (
   const left = await replacePods(ctx, workload, bears, why);
   if (left.length > 0)
     throw stepError(
-      'RL831',
+      'RL871',
       `pods of ${workload.kind} ${workload.namespace}/${workload.name} still carry the new identity`,
       {
         subject: subjectOf(workloadRef(workload)),

@@ -103,8 +103,11 @@ export const setWorkloadServiceAccount = defineStep<SetWorkloadServiceAccountPar
     const object = await ctx.kubernetes().get(workloadRef(workload));
     if (object === null) return { is: 'gone', what: workloadRef(workload) };
     const name = nameIn(object, pointer);
-    const old = (await livePods(ctx, workload)).filter((pod) => accountOf(pod) !== to);
+    const live = await livePods(ctx, workload);
+    const old = live.filter((pod) => accountOf(pod) !== to);
     const saw: JsonObject = { serviceAccount: name, pods: old.map(podName) };
+    // An ended Job keeps its template; nothing runs with the old name any more.
+    if (immutable(step) && live.length === 0) return { is: 'applied', saw };
     if (name === to)
       return { is: old.length === 0 || mannerOf(object, workload).is === 'later' ? 'applied' : 'in-progress', saw };
     return name === from

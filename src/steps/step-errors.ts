@@ -14,10 +14,10 @@ export const stepErrors = {
   RL828: 'The service account is bound to another role by a Pod Identity association.',
   RL829: 'The update of an EKS add-on failed.',
   RL830: 'A pod does not have the identity that it should have.',
-  RL831: 'Pods still carry the new identity and cannot be replaced by rolelift.',
-  RL832: 'STS did not accept the service account token for the role.',
-  RL833: 'After the policy left the node role nodes lost what they need; it was attached again.',
-  RL834: 'Others changed the same object again and again while this step tried to write it.',
+  RL871: 'Pods still carry the new identity and cannot be replaced by rolelift.',
+  RL872: 'STS did not accept the service account token for the role.',
+  RL873: 'After the policy left the node role nodes lost what they need; it was attached again.',
+  RL874: 'Others changed the same object again and again while this step tried to write it.',
 } as const satisfies Partial<Record<Code, string>>;
 
 export type StepErrorCode = keyof typeof stepErrors;

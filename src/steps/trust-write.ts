@@ -123,7 +123,7 @@ export const editTrust = async (
       return { before: live.trust, after: settledOn, wrote: true };
     }
     if (attempt >= 4)
-      throw stepError('RL834', `the trust policy of role ${role} is written by others again and again`, {
+      throw stepError('RL874', `the trust policy of role ${role} is written by others again and again`, {
         subject: roleSubject(account, role),
         remedy: 'Find out what else writes it (Terraform, a controller, another run), then run the same command again.',
       });

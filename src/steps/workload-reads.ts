@@ -1,4 +1,4 @@
-import { kubernetesRef } from '../model/resource.js';
+import { kubernetesRef, serviceAccountRef } from '../model/resource.js';
 import { type WorkloadParam, workloadRef } from './params.js';
 import { accountUserReads } from './pods.js';
 import type { Use } from './step.js';
@@ -27,6 +27,11 @@ export const workloadReads = (
     { api: 'kubernetes', verb: 'watch', ref: all },
     ...between,
     list('v1', 'Pod'),
-    ...(account === undefined ? [] : accountUserReads(account.namespace)),
+    ...(account === undefined
+      ? []
+      : [
+          { api: 'kubernetes' as const, verb: 'get' as const, ref: serviceAccountRef(account.namespace, account.name) },
+          ...accountUserReads(account.namespace),
+        ]),
   ];
 };

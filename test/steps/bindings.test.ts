@@ -77,7 +77,7 @@ describe('binding a service account', () => {
     const ctx = stepContext(world);
     await kind.apply(ctx, step);
     world.account.addons.set('x', { serves: 'api', serviceAccountRoleArn: 'arn:aws:iam::111122223333:role/api' });
-    await expect(kind.undo(ctx, step, none)).rejects.toMatchObject({ data: { code: 'RL831' } });
+    await expect(kind.undo(ctx, step, none)).rejects.toMatchObject({ data: { code: 'RL871' } });
     world.account.addons.clear();
     expect(await kind.undo(ctx, step, none)).toMatchObject({ is: 'done' });
   });
@@ -150,7 +150,7 @@ describe('what others own or need', () => {
       reason: 'MissingIAMPermissions',
       lastTimestamp: '2030-01-01T00:00:00Z',
     });
-    await expect(kind.apply(stepContext(world), sample.step)).rejects.toMatchObject({ data: { code: 'RL833' } });
+    await expect(kind.apply(stepContext(world), sample.step)).rejects.toMatchObject({ data: { code: 'RL873' } });
     expect(world.account.roles.get('nodes').attached).toContain('arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy');
   });
 

@@ -55,7 +55,7 @@ describe('the proof of an identity', () => {
     const thrown = await exchange(stepContext(world), { namespace: 'payments', name: 'api', role }).catch(
       (error) => error,
     );
-    expect(thrown.data.code).toBe('RL832');
+    expect(thrown.data.code).toBe('RL872');
     expect(JSON.stringify(thrown.data) + String(thrown.stack)).not.toContain('a-token');
   });
 

@@ -119,7 +119,7 @@ describe('restarting a workload', () => {
     const world = estate();
     bind(world);
     world.restartPods('payments');
-    await expect(kind.undo(stepContext(world), step(), none)).rejects.toMatchObject({ data: { code: 'RL831' } });
+    await expect(kind.undo(stepContext(world), step(), none)).rejects.toMatchObject({ data: { code: 'RL871' } });
     expect(world.pods('payments')).toHaveLength(3);
   });
 });
