@@ -119,7 +119,7 @@ export const endRun = async (
       reason instanceof RoleliftError
         ? reason.data
         : {
-            code: 'RL824',
+            code: 'RL863',
             message: 'the lock was lost while the run was under way',
             subject: null,
             cause: 'it could not be renewed in time, or another run took it over',

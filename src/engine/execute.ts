@@ -2,6 +2,7 @@ import type { ErrorData } from '../model/error.js';
 import type { JsonObject } from '../model/json.js';
 import type { Step } from '../model/plan.js';
 import { forward } from './attempt.js';
+import { beginRun } from './begin.js';
 import { checkMoves, checkSteps, endRun, moveEnds } from './ending.js';
 import { stuck as stuckError } from './failure.js';
 import { holdsOf } from './holds.js';
@@ -9,7 +10,7 @@ import { type Recovery, recover } from './recover.js';
 import type { ApplyRun, RunResult } from './run.js';
 import { costOf, Scheduler, type Task } from './schedule.js';
 import { type Selection, select } from './select.js';
-import { beginRun, pauseFile, Session } from './session.js';
+import { pauseFile, Session } from './session.js';
 import { type UndoScope, undoGraph } from './undo-order.js';
 import { undoTasks } from './unwind.js';
 

@@ -1,10 +1,11 @@
 import { type ErrorData, errorData, RoleliftError } from '../model/error.js';
 import type { JsonObject } from '../model/json.js';
 import type { Step } from '../model/plan.js';
+import { beginRun } from './begin.js';
 import { checkSteps, endRun, moveEnds } from './ending.js';
 import type { RunResult, UnwindRun } from './run.js';
 import { costOf, Scheduler, type Task } from './schedule.js';
-import { beginRun, pauseFile, Session } from './session.js';
+import { pauseFile, Session } from './session.js';
 import { type UndoGraph, type UndoScope, undoGraph } from './undo-order.js';
 import { backward } from './undo-step.js';
 

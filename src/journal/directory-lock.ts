@@ -85,7 +85,7 @@ export const isLive = async (claim: Claim, own: Claim, silent: number): Promise<
 const locked = (directory: string, by: Claim | null): RoleliftError =>
   new RoleliftError(
     {
-      code: 'RL822',
+      code: 'RL861',
       message: `another run holds ${directory}`,
       cause: by === null ? 'its claim cannot be read yet' : `held by ${by.holder} (process ${by.pid} on ${by.host})`,
       remedy: 'Wait for it to end, or stop it; a run that was killed gives its directory free by itself.',
@@ -97,7 +97,7 @@ const locked = (directory: string, by: Claim | null): RoleliftError =>
 /**
  * Takes the exclusive lock on a plan directory. Each contender writes a claim of its own name first and looks at all claims then: of
  * two, the later one always sees the earlier, so at most one goes on; claims of dead processes are removed by their own unique
- * names, so that nobody ever removes a live one. Rejects with RL822 (exit 5) naming the holder.
+ * names, so that nobody ever removes a live one. Rejects with RL861 (exit 5) naming the holder.
  */
 export const lockDirectory = async (directory: string, holder: string): Promise<DirectoryLock> => {
   await makeDirectory(directory);

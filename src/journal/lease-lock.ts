@@ -32,7 +32,7 @@ export interface LeaseOptions {
 
 export interface Lease {
   readonly holder: string;
-  /** Aborted with RL824 when the lease is lost: no further effect may happen. */
+  /** Aborted with RL863 when the lease is lost: no further effect may happen. */
   readonly fence: AbortSignal;
   /** Milliseconds until the holder must have stopped, by the stricter of both clocks; every call's timeout is shorter. */
   left(): number;
@@ -42,7 +42,7 @@ export interface Lease {
 const held = (holder: string, ref: KubernetesRef): RoleliftError =>
   new RoleliftError(
     {
-      code: 'RL823',
+      code: 'RL862',
       message: `another run holds the lock ${ref.namespace}/${ref.name}`,
       subject: { kind: 'Lease', namespace: ref.namespace ?? '', name: ref.name },
       cause: `held and renewed by ${holder}`,
@@ -54,7 +54,7 @@ const held = (holder: string, ref: KubernetesRef): RoleliftError =>
 const lost = (why: string): RoleliftError =>
   new RoleliftError(
     {
-      code: 'RL824',
+      code: 'RL863',
       message: 'the lock was lost while the run was under way',
       cause: why,
       remedy: 'Stopped before the next effect. Run the same command again: it observes what the last call did.',
@@ -85,7 +85,7 @@ const within = async <T>(clock: Clock, ms: number, call: Promise<T>): Promise<T>
 /**
  * Takes the Lease in the cluster, and renews it until it is released or lost. Another's lease is taken over only when it was not
  * renewed for its whole duration and one call's timeout more, watched by our own monotonic clock, so that no machine's wall clock
- * decides; a dead run of our own directory at once. Rejects with RL823 (exit 5) where its holder renews it.
+ * decides; a dead run of our own directory at once. Rejects with RL862 (exit 5) where its holder renews it.
  */
 export const takeLease = async (options: LeaseOptions): Promise<Lease> => {
   const { kubernetes, clock, holder } = options;

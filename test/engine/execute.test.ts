@@ -43,7 +43,7 @@ describe('apply', () => {
       stop: { stillHeld: () => here.writes.length < 2 },
     });
     expect(result.exit).toBe(5);
-    expect(result.failures.at(-1)?.error.code).toBe('RL824');
+    expect(result.failures.at(-1)?.error.code).toBe('RL863');
     expect(here.writes.length).toBeLessThanOrEqual(3);
   });
 

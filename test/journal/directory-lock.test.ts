@@ -15,7 +15,7 @@ describe('the lock on a plan directory', () => {
   it('is held by one, named to the other, and free after release', async () => {
     const first = await lockDirectory(directory, 'alice on her laptop');
     const refused = await lockDirectory(directory, 'bob').catch((thrown) => thrown);
-    expect([refused.data.code, refused.exit]).toEqual(['RL822', 5]);
+    expect([refused.data.code, refused.exit]).toEqual(['RL861', 5]);
     expect(refused.data.cause).toContain('alice');
     await first.release();
     await (await lockDirectory(directory, 'bob')).release();

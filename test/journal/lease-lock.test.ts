@@ -18,7 +18,7 @@ describe('the lease in the cluster', () => {
     const { clock, take } = setting();
     const first = await take('alice');
     const refused = await take('bob').catch((thrown) => thrown);
-    expect([refused.data?.code, refused.exit]).toEqual(['RL823', 5]);
+    expect([refused.data?.code, refused.exit]).toEqual(['RL862', 5]);
     expect(refused.data.cause).toContain('alice');
     await clock.sleep(300_000);
     expect(first.fence.aborted).toBe(false);
@@ -63,7 +63,7 @@ describe('the lease in the cluster', () => {
     await new Promise<void>((resolve) => lease.fence.addEventListener('abort', () => resolve()));
     expect(clock.monotonic() - begin).toBeLessThanOrEqual(41_000);
     expect(lease.left()).toBe(0);
-    expect(lease.fence.reason).toMatchObject({ exit: 5, data: { code: 'RL824' } });
+    expect(lease.fence.reason).toMatchObject({ exit: 5, data: { code: 'RL863' } });
   });
 
   it('knows that it ran out while the machine slept, before any timer fires', async () => {
