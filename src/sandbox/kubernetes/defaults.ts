@@ -1,4 +1,4 @@
-import { isObject, type JsonObject, listAt, objectAt, textAt } from '../../model/json.js';
+import { isObject, type Json, type JsonObject, listAt, objectAt, textAt } from '../../model/json.js';
 import { type KubeObject, nameOf, withAt } from './object.js';
 
 /** Fields that are filled in where they are absent, as `pkg/apis/<group>/v1/defaults.go` do. */
@@ -19,6 +19,17 @@ const each = (object: JsonObject, key: string, change: (item: JsonObject) => Jso
   return changed.every((item, index) => item === items[index]) ? object : { ...object, [key]: changed };
 };
 
+/** Go leaves out what is empty (`omitempty`): null, empty lists, and those maps; absent and empty are one to every comparison. */
+const emptyMaps = new Set(['annotations', 'labels', 'nodeSelector', 'limits', 'requests', 'matchLabels']);
+const withoutEmpty = (object: JsonObject): JsonObject => {
+  const empty = ([key, value]: [string, Json]): boolean =>
+    value === null ||
+    (Array.isArray(value) && value.length === 0) ||
+    (emptyMaps.has(key) && isObject(value) && Object.keys(value).length === 0);
+  const entries = Object.entries(object);
+  return entries.some(empty) ? Object.fromEntries(entries.filter((entry) => !empty(entry))) : object;
+};
+
 const probe = (value: JsonObject): JsonObject =>
   within(
     filled(value, { timeoutSeconds: 1, periodSeconds: 10, successThreshold: 1, failureThreshold: 3 }),
@@ -28,7 +39,7 @@ const probe = (value: JsonObject): JsonObject =>
 const container = (value: JsonObject): JsonObject => {
   const image = textAt(value, 'image') ?? '';
   const tag = image.includes('@') ? 'digest' : (image.slice(image.lastIndexOf('/') + 1).split(':')[1] ?? 'latest');
-  let out = filled(value, {
+  let out = filled(withoutEmpty(value), {
     imagePullPolicy: tag === 'latest' ? 'Always' : 'IfNotPresent',
     resources: {},
     terminationMessagePath: '/dev/termination-log',
@@ -55,7 +66,7 @@ const volume = (value: JsonObject): JsonObject => {
   );
 };
 export const podSpecDefaults = (spec: JsonObject): JsonObject => {
-  let out = filled(spec, {
+  let out = filled(withoutEmpty(spec), {
     restartPolicy: 'Always',
     dnsPolicy: 'ClusterFirst',
     schedulerName: 'default-scheduler',
@@ -71,7 +82,8 @@ export const podSpecDefaults = (spec: JsonObject): JsonObject => {
     ? out
     : filled({ ...out, serviceAccountName: account, serviceAccount: account }, {});
 };
-const template = (value: JsonObject): JsonObject => within(filled(value, { metadata: {} }), 'spec', podSpecDefaults);
+const template = (value: JsonObject): JsonObject =>
+  within(within(filled(value, { metadata: {} }), 'metadata', withoutEmpty), 'spec', podSpecDefaults);
 
 const workload = (defaults: JsonObject) => (object: KubeObject) =>
   within(object, 'spec', (spec) => within(filled(spec, defaults), 'template', template));

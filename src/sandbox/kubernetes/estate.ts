@@ -74,7 +74,7 @@ const podLook = (pod: KubeObject): JsonObject => {
     [['spec', 'affinity'], undefined],
     [['status'], undefined],
   ]);
-  return look;
+  return emptied(emptied(look, ['metadata', 'annotations']), ['metadata', 'labels']);
 };
 
 const texts = new WeakMap<KubeObject, string>();
