@@ -14,7 +14,7 @@ import {
   workloadStepId,
 } from './draft.js';
 import { handoffOf } from './handoff.js';
-import { brokerKeys, type Intent } from './proposals.js';
+import { behindDefaultRole, brokerKeys, type Intent } from './proposals.js';
 import { newRoleSteps } from './role-steps.js';
 import { splitSteps } from './split-steps.js';
 import { audienceOf, issuersOf, providerStep, trustSteps } from './trust-steps.js';
@@ -172,6 +172,7 @@ const removeAnnotationStep = (
 ): StepDraft | null => {
   const present = brokerAnnotations(of.estate, use);
   const keys = Object.keys(present);
+  if (behindDefaultRole(of.estate)) return null;
   // A Job's template cannot be changed; its annotation ends with it.
   if (keys.length === 0 || use.workload.ref.kind === 'Job') return null;
   return {
@@ -282,7 +283,7 @@ export const moveSteps = (estate: Estate, options: PlanOptions, intent: Intent):
       ];
   const once = options.restart === 'once' && !proposal.split;
   const switches = proposal.split ? proposal.uses.map((use) => switchStep(of, use, [...ready, ...ids(bind)])) : [];
-  const early = once ? removals(of, 'cutover', ids(bind)) : [];
+  const early = once && !intent.bound ? removals(of, 'cutover', ids(bind)) : [];
   const restarts =
     proposal.split || intent.bound
       ? []
@@ -292,8 +293,9 @@ export const moveSteps = (estate: Estate, options: PlanOptions, intent: Intent):
             const removed = early.filter((step) => step.id === workloadStepId('remove-pod-annotation', use.workload));
             return restartStep(of, use, [...ids(bind), ...ids(removed)]);
           });
-  const prove = proveStep(of, [...ids(bind), ...ids(switches), ...ids(early), ...ids(restarts)]);
-  const late = once ? [] : removals(of, 'retire', [prove.id]);
+  // What is bound already was not bound by us: its proof has no way back of ours, and the gate looks at the same evidence.
+  const prove = intent.bound ? [] : [proveStep(of, [...ids(bind), ...ids(switches), ...ids(early), ...ids(restarts)])];
+  const late = once && !intent.bound ? [] : removals(of, 'retire', ids(prove));
   const gate =
     late.length === 0
       ? []
@@ -307,7 +309,7 @@ export const moveSteps = (estate: Estate, options: PlanOptions, intent: Intent):
               identity: of.identity,
               roleAccount: accountOfRole(of),
             },
-            [prove.id],
+            ids(prove),
           ),
         ];
   const gated = late.map((step) => ({ ...step, dependsOn: [...step.dependsOn, ...ids(gate)] }));
@@ -328,7 +330,7 @@ const withUndoOrder = (parts: {
   readonly bind: readonly StepDraft[];
   readonly switches: readonly StepDraft[];
   readonly restarts: readonly StepDraft[];
-  readonly prove: StepDraft;
+  readonly prove: readonly StepDraft[];
   readonly removed: readonly StepDraft[];
   readonly gate: readonly StepDraft[];
 }): readonly StepDraft[] => {
@@ -338,24 +340,26 @@ const withUndoOrder = (parts: {
   return [
     ...aws.map((step) =>
       step.move === null && step.kind !== 'create-oidc-provider'
-        ? undoneAfter(step, [prove.id])
+        ? undoneAfter(step, ids(prove))
         : step.kind === 'create-oidc-provider'
           ? undoneAfter(
               step,
               ids(aws).filter((id) => id !== step.id),
             )
-          : undoneAfter(step, [prove.id]),
+          : undoneAfter(step, ids(prove)),
     ),
     ...own.map((step) =>
       undoneAfter(
         step,
-        step.kind === 'create-service-account' ? [prove.id, ...all, ...ids(own.slice(1))] : [prove.id, ...all],
+        step.kind === 'create-service-account'
+          ? [...ids(prove), ...all, ...ids(own.slice(1))]
+          : [...ids(prove), ...all],
       ),
     ),
     ...bind.map((step) => undoneAfter(step, [...oldWay, ...ids(switches)])),
     ...switches.map((step) => undoneAfter(step, oldWay)),
     ...restarts.map((step) => undoneAfter(step, ids(bind))),
-    undoneAfter(prove, all),
+    ...prove.map((step) => undoneAfter(step, all)),
     ...gate,
     ...removed,
   ].map((step) => ({ ...step, undoDependsOn: step.undoDependsOn.filter((id) => id !== step.id) }));

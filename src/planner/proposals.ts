@@ -37,6 +37,18 @@ export const brokerKeys = (estate: Estate): BrokerKeys => {
   return found;
 };
 
+/**
+ * kube2iam has a default role: a pod whose annotation is taken away would find it next in its chain, so the annotations stay until
+ * the broker goes (H24).
+ */
+export const behindDefaultRole = (estate: Estate): boolean =>
+  estate.inventory.brokers.some(
+    ({ broker, flags }) =>
+      broker === 'kube2iam' &&
+      ((Object.hasOwn(flags, 'default-role') && flags['default-role'] !== '') ||
+        (Object.hasOwn(flags, 'auto-discover-default-role') && flags['auto-discover-default-role'] !== 'false')),
+  );
+
 const asksBroker = (use: WorkloadUse, keys: readonly string[]): boolean =>
   keys.some((key) => Object.hasOwn(use.workload.template.annotations, key));
 const byDefaultRole = (use: WorkloadUse): boolean =>
@@ -155,9 +167,17 @@ export const propose = (estate: Estate, options: PlanOptions): readonly Intent[]
         ? dedicatedName(name, uses, first.role, (candidate) => names.has(`${namespace}/${candidate}`))
         : name;
       names.add(`${namespace}/${endsOn}`);
-      intents.push(
-        intentOf(estate, options, { namespace, name, endsOn, split, group, others: all.length - uses.length }),
-      );
+      const intent = intentOf(estate, options, {
+        namespace,
+        name,
+        endsOn,
+        split,
+        group,
+        others: all.length - uses.length,
+      });
+      // Bound as it shall be, and no old annotation left: nothing is to be moved.
+      if (intent.bound && !group.some(({ use }) => asksBroker(use, keys))) continue;
+      intents.push(intent);
     }
   }
   return intents;
@@ -212,7 +232,9 @@ const intentOf = (
           },
     split: of.split,
     newRole: target?.isNew ?? false,
-    why: [mechanism.why, accountReason(of), ...restartReason(options, of.split)].join(' '),
+    why: [mechanism.why, accountReason(of), ...restartReason(options, of.split), ...defaultRoleReason(estate)].join(
+      ' ',
+    ),
     delivery: options.gitops === 'handoff' && (owner !== undefined || custom !== undefined) ? 'handoff' : 'live',
     owner:
       owner !== undefined
@@ -228,6 +250,11 @@ const intentOf = (
     (proposal.to.associationRole ?? proposal.to.role) === first.role;
   return { proposal, held, bound };
 };
+
+const defaultRoleReason = (estate: Estate): readonly string[] =>
+  behindDefaultRole(estate)
+    ? ['The old annotation stays until kube2iam goes: without it kube2iam would offer its default role.']
+    : [];
 
 /** What `--restart once` gives up, said on each move. */
 const restartReason = (options: PlanOptions, split: boolean): readonly string[] =>
