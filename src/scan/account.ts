@@ -5,7 +5,7 @@ import { parseRoleArn } from '../model/resource.js';
 import { accountReader, type SafeAws, safeAws } from './aws-calls.js';
 import { type ClusterName, findEksCluster, partitionOf } from './cluster.js';
 import { createProfiles, withInstances } from './ec2.js';
-import { type EksPart, readEks } from './eks.js';
+import { type EksPart, readEks, readEndpoints } from './eks.js';
 import type { Gaps } from './gaps.js';
 import { readIam } from './iam.js';
 import type { ClusterPart } from './kubernetes.js';
@@ -23,6 +23,8 @@ export interface HomePart {
   readonly eks: EksPart | null;
   readonly nodes: readonly ClusterNode[];
   readonly nodeRoles: readonly NodeRole[];
+  /** Interface endpoints of a private cluster's VPC; null where there was no need to ask. */
+  readonly endpoints: readonly string[] | null;
 }
 
 /** Reads the cluster's account: EKS, instances, node roles. Null where no credentials answer (a gap). */
@@ -45,10 +47,11 @@ export const readHome = async (
       : await accountReader(clients, named.account, gaps, ['EKS, instances and node roles of the cluster']);
   const region = named.region ?? options.region ?? owner?.reader.region ?? caller.reader.region;
   const base = { account: caller.account, arn: caller.arn, clusterAccount: named.account ?? caller.account, region };
-  if (owner === null) return { ...base, eks: null, nodes: part.nodes, nodeRoles: [] };
+  if (owner === null) return { ...base, eks: null, nodes: part.nodes, nodeRoles: [], endpoints: null };
   const aws = safeAws(owner.reader, gaps, region);
   const cluster = await findEksCluster(aws, options, named, discovered, gaps);
   const eks = cluster === null ? null : await readEks(aws, cluster, gaps);
+  const endpoints = cluster === null ? null : await readEndpoints(aws, cluster);
   const roleOfProfile = createProfiles(aws);
   const nodes = await withInstances(
     aws,
@@ -71,7 +74,7 @@ export const readHome = async (
     gaps,
     options.sharing,
   );
-  return { ...base, eks, nodes, nodeRoles };
+  return { ...base, eks, nodes, nodeRoles, endpoints };
 };
 
 export interface AccountPart {

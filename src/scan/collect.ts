@@ -94,8 +94,12 @@ export const scan = async (clients: ReadClients, given: Partial<ScanOptions> = {
     server: options.server,
     uid: kubeSystem,
     autoMode: eks?.autoMode ?? false,
-    closedVpc: eks?.closedVpc ?? false,
-    facts: { ...platform.facts, ...management.facts },
+    closedVpc: (eks?.closedVpc ?? false) && home?.endpoints?.includes('sts') !== true,
+    facts: {
+      ...platform.facts,
+      ...management.facts,
+      ...(home?.endpoints == null ? {} : { 'vpc.endpoints': home.endpoints.join(',') }),
+    },
   };
 
   const addonNames = home?.eks?.addonsKnown === true ? home.eks.addons.map(({ name }) => name) : null;

@@ -88,6 +88,28 @@ export const readEks = async (aws: SafeAws, cluster: JsonObject, gaps: Gaps): Pr
   };
 };
 
+/**
+ * Interface endpoints of AWS services in the cluster's VPC, by the last part of their names (`sts`, `eks-auth`), asked only where
+ * the API server is private: then pods may have no other way out (H12). Null where it was not asked or could not be read.
+ */
+export const readEndpoints = async (aws: SafeAws, cluster: JsonObject): Promise<readonly string[] | null> => {
+  const vpc = textAt(cluster, 'resourcesVpcConfig', 'vpcId');
+  if (vpc === undefined || at(cluster, 'resourcesVpcConfig', 'endpointPublicAccess') !== false) return null;
+  const found = await aws.all(
+    'ec2',
+    'DescribeVpcEndpoints',
+    { Filters: [{ Name: 'vpc-id', Values: [vpc] }] },
+    'VpcEndpoints',
+    {
+      area: `ec2:${aws.account}:vpc-endpoints`,
+      hides: ['whether pods can reach STS and the Pod Identity service inside the VPC'],
+    },
+  );
+  if (found === null) return null;
+  const services = found.map((endpoint) => (textAt(endpoint, 'ServiceName') ?? '').split('.').at(-1) ?? '');
+  return [...new Set(services)].filter((name) => name !== '').sort();
+};
+
 const readAssociations = async (aws: SafeAws, clusterName: string, area: string): Promise<readonly Association[]> => {
   const hides = ['which service accounts have a Pod Identity association'];
   const listed = await aws.all('eks', 'ListPodIdentityAssociations', { clusterName }, 'associations', { area, hides });

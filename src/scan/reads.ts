@@ -18,6 +18,7 @@ const operations: readonly string[] = [
   'ec2:DescribeInstances',
   'ec2:DescribeLaunchTemplateVersions',
   'ec2:DescribeRegions',
+  'ec2:DescribeVpcEndpoints',
   'eks:DescribeAccessEntry',
   'eks:DescribeAddon',
   'eks:DescribeAddonConfiguration',

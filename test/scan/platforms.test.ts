@@ -320,4 +320,28 @@ describe('EKS', () => {
     );
     expect(inventory.gaps.filter(({ area }) => area.includes('access-entries'))).toEqual([]);
   });
+
+  it('takes a private cluster for closed unless its VPC has an endpoint for STS', async () => {
+    const base = kiamAccount();
+    const closed = async (services: readonly string[]) => {
+      const aws = {
+        ...base,
+        'eks:DescribeCluster': (input: JsonObject, region: string): JsonObject => {
+          const answer = base['eks:DescribeCluster']?.(input, region) as { readonly cluster: JsonObject };
+          return {
+            cluster: { ...answer.cluster, resourcesVpcConfig: { vpcId: 'vpc-1', endpointPublicAccess: false } },
+          };
+        },
+        'ec2:DescribeVpcEndpoints': (): JsonObject => ({
+          VpcEndpoints: services.map((name) => ({ ServiceName: `com.amazonaws.eu-west-1.${name}` })),
+        }),
+      };
+      return (await scan(fakeClients(kiamWorld({ aws: { [account]: aws } })), scanOptions)).cluster;
+    };
+    expect(await closed(['s3'])).toMatchObject({ closedVpc: true, facts: { 'vpc.endpoints': 's3' } });
+    expect(await closed(['sts', 'eks-auth'])).toMatchObject({
+      closedVpc: false,
+      facts: { 'vpc.endpoints': 'eks-auth,sts' },
+    });
+  });
 });
