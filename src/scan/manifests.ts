@@ -117,6 +117,12 @@ export const readManifests = async (directory: string, given: Partial<ManifestOp
         'service accounts without a manifest are taken to exist without annotations',
         ['annotations of those service accounts'],
       );
+  const declared = new Set(part.namespaces.map(({ name }) => name));
+  for (const { template } of part.workloads)
+    if (!declared.has(template.namespace))
+      gaps.add('manifests:namespaces', 'namespaces without a manifest are taken to have no annotations', [
+        `what namespace ${template.namespace} permits`,
+      ]);
   const awsAuth = part.objects.find(({ ref }) => ref.kind === 'ConfigMap' && ref.name === 'aws-auth');
   const mapped = awsAuth === undefined ? [] : nodeRolesOfAwsAuth(awsAuth.raw, gaps);
   const cluster: Cluster = {
