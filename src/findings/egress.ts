@@ -82,13 +82,40 @@ const isLinkLocal = (cidr: string): boolean => cidr.startsWith('169.254.') || ci
 const selectsNamespace = (policyNamespace: string | undefined, view: PodView): boolean =>
   policyNamespace === view.namespace;
 
+const policyKinds = new Set([
+  'NetworkPolicy',
+  'GlobalNetworkPolicy',
+  'CiliumNetworkPolicy',
+  'CiliumClusterwideNetworkPolicy',
+  'Sidecar',
+]);
+const policyLists = new WeakMap<Inventory, ReadonlyMap<string, Inventory['objects']>>();
+
+/** Policies of a namespace and those of the whole cluster; listed once an inventory. */
+const policiesIn = (inventory: Inventory, namespace: string): Inventory['objects'] => {
+  let lists = policyLists.get(inventory);
+  if (lists === undefined) {
+    const made = new Map<string, Inventory['objects'][number][]>();
+    for (const object of inventory.objects) {
+      if (!policyKinds.has(object.ref.kind)) continue;
+      const key = object.ref.namespace ?? '';
+      const known = made.get(key);
+      if (known === undefined) made.set(key, [object]);
+      else known.push(object);
+    }
+    lists = made;
+    policyLists.set(inventory, lists);
+  }
+  return [...(lists.get('') ?? []), ...(lists.get(namespace) ?? [])];
+};
+
 interface Seen {
   readonly name: string;
   readonly allows: boolean | 'unknown';
 }
 
 const plainPolicies = (inventory: Inventory, view: PodView, goal: Goal): readonly Seen[] =>
-  inventory.objects
+  policiesIn(inventory, view.namespace)
     .filter(
       ({ ref, raw }) =>
         ref.kind === 'NetworkPolicy' &&
@@ -155,7 +182,7 @@ const ciliumRuleAllows = (rule: Json, goal: Goal): boolean => {
 };
 
 const ciliumPolicies = (inventory: Inventory, view: PodView, goal: Goal): readonly Seen[] =>
-  inventory.objects
+  policiesIn(inventory, view.namespace)
     .filter(({ ref }) => ref.kind === 'CiliumNetworkPolicy' || ref.kind === 'CiliumClusterwideNetworkPolicy')
     .filter(({ ref }) => ref.namespace === undefined || ref.namespace === view.namespace)
     .flatMap(({ ref, raw }) =>
@@ -170,7 +197,7 @@ const ciliumPolicies = (inventory: Inventory, view: PodView, goal: Goal): readon
 
 /** Calico's own policies and mesh egress have languages of their own: that they are there is told, what they allow is not known. */
 const foreignPolicies = (inventory: Inventory, view: PodView): readonly Seen[] =>
-  inventory.objects
+  policiesIn(inventory, view.namespace)
     .filter(
       ({ ref, raw }) =>
         (ref.apiVersion.includes('projectcalico.org/') &&

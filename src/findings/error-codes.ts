@@ -1,6 +1,8 @@
 import { accessErrors } from './errors/access-errors.js';
+import { courseErrors } from './errors/course-errors.js';
 import { inputErrors } from './errors/input-errors.js';
 import { runErrors } from './errors/run-errors.js';
+import { stepErrors } from './errors/step-errors.js';
 import { toolErrors } from './errors/tool-errors.js';
 
 /** An error or a notice that a person can meet: RL6xx input, RL7xx access, RL8xx run, RL9xx the tool's own. */
@@ -15,4 +17,11 @@ export interface ErrorCode {
 }
 
 /** Every code beyond the findings', in order. */
-export const errorCodes: readonly ErrorCode[] = [...inputErrors, ...accessErrors, ...runErrors, ...toolErrors];
+export const errorCodes: readonly ErrorCode[] = [
+  ...inputErrors,
+  ...accessErrors,
+  ...runErrors,
+  ...stepErrors,
+  ...courseErrors,
+  ...toolErrors,
+];
