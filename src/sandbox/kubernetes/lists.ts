@@ -34,7 +34,7 @@ const positionOf = (token: string): Position => {
   } catch {
     // Told below like any other token that is not ours.
   }
-  throw badRequest('continue key is not valid: illegal base64 data at input byte 0');
+  throw badRequest('invalid continue token: continue key is not valid: illegal base64 data at input byte 0');
 };
 const tooOld =
   'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.';

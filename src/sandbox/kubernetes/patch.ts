@@ -14,8 +14,9 @@ export const mergePatch = (target: Json | undefined, patch: Json): Json => {
   return Object.fromEntries(out);
 };
 
-const failed = (message: string): ApiError =>
-  new ApiError(422, 'Invalid', `the server rejected our request due to an error in our request: ${message}`, {});
+/** The server does not tell which operation it was; the text here is for whoever debugs the sandbox. */
+const failed = (_why: string): ApiError =>
+  new ApiError(422, 'Invalid', 'the server rejected our request due to an error in our request', {});
 const tokens = (pointer: string): readonly string[] => {
   if (pointer === '') return [];
   if (!pointer.startsWith('/')) throw badRequest(`invalid JSON pointer: ${pointer}`);

@@ -18,6 +18,8 @@ import {
   badRequest,
   conflict,
   forbidden,
+  invalid,
+  invalidField,
   methodNotAllowed,
   modified,
   noSuchResource,
@@ -29,6 +31,7 @@ import { strategicMerge } from './strategic.js';
 import { asTable, wantsTable } from './tables.js';
 import { discoveryDocument, keySet } from './tokens.js';
 import { authenticated } from './users.js';
+import { undecodable } from './validation.js';
 import { watchObjects } from './watches.js';
 import { createObject, type DeleteOptions, deleteObject, updateObject, type WriteContext } from './writes.js';
 
@@ -114,8 +117,15 @@ const objectBody = (request: HttpRequest): JsonObject => {
 
 const dryRunOf = (query: URLSearchParams): boolean => {
   const values = query.getAll('dryRun').filter((value) => value !== '');
-  if (values.some((value) => value !== 'All'))
-    throw badRequest(`dryRun: Unsupported value: "${values[0]}": supported values: "All"`);
+  if (values.some((value) => value !== 'All')) {
+    throw invalid({ group: 'meta.k8s.io', resource: '', kind: 'CreateOptions' }, '', [
+      {
+        reason: 'FieldValueNotSupported',
+        field: 'dryRun',
+        message: `Unsupported value: []string{${values.map((value) => JSON.stringify(value)).join(', ')}}: supported values: "All"`,
+      },
+    ]);
+  }
   return values.length > 0;
 };
 const writerOf = (
@@ -256,7 +266,10 @@ const resource = (state: State, request: HttpRequest, url: URL, user: User, sign
     const named = kind ?? { group: target.group, resource: target.resource, kind: '' };
     throw forbidden(named, target.name, denied(user, wanted));
   }
-  if (kind === undefined || !kind.versions.includes(target.version)) throw noSuchResource();
+  if (kind === undefined || !kind.versions.includes(target.version)) {
+    if (groupInfo(state, target.group) === null) return { status: 404, body: '404 page not found\n' };
+    throw noSuchResource();
+  }
   const everywhere = kind.namespaced && target.namespace === undefined;
   if (!kind.namespaced && target.namespace !== undefined) throw noSuchResource();
   // Namespaced things can be listed and watched over all namespaces, and nothing else.
@@ -361,24 +374,12 @@ const update = (call: Call, subresourceName: string): Answer => {
     throw badRequest(`the namespace of the provided object does not match the namespace sent on the request`);
   }
   const version = textAt(body, 'metadata', 'resourceVersion') ?? '';
-  if (version === '' && kind.custom) {
-    throw new ApiError(
-      422,
-      'Invalid',
-      `${kind.kind}.${kind.group} "${target.name}" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update`,
-      {
-        name: target.name,
-        group: kind.group,
-        kind: kind.kind,
-        causes: [
-          {
-            reason: 'FieldValueInvalid',
-            message: 'Invalid value: 0: must be specified for an update',
-            field: 'metadata.resourceVersion',
-          },
-        ],
-      },
-    );
+  // Stores without AllowUnconditionalUpdate.
+  const needsVersion = ['leases', 'poddisruptionbudgets', 'customresourcedefinitions'].includes(kind.resource);
+  if (version === '' && (kind.custom || needsVersion)) {
+    const named = { ...kind, kind: kind.resource };
+    const message = 'Invalid value: 0x0: must be specified for an update';
+    throw invalid(named, target.name, [{ reason: 'FieldValueInvalid', field: 'metadata.resourceVersion', message }]);
   }
   return ok(shown(updateObject(state, kind, old, body, contextOf(call, subresourceName), subresourceName), apiVersion));
 };
@@ -431,6 +432,13 @@ const patch = (call: Call, subresourceName: string): Answer => {
     : textAt(changed, 'metadata', 'resourceVersion');
   if (version !== undefined && version !== textAt(old, 'metadata', 'resourceVersion'))
     throw conflict(kind, target.name, modified);
+  const unreadable = undecodable(changed);
+  if (unreadable !== null)
+    throw new ApiError(422, 'Invalid', ` "" is invalid: patch: Invalid value: ${unreadable}`, {});
+  const uid = textAt(changed, 'metadata', 'uid');
+  if (uid !== undefined && uid !== textAt(old, 'metadata', 'uid')) {
+    throw invalid(kind, target.name, [invalidField('metadata.uid', uid, 'field is immutable')]);
+  }
   const typed = checkType(changed, kind.kind, apiVersion);
   return ok(
     shown(updateObject(state, kind, old, typed, contextOf(call, subresourceName), subresourceName), apiVersion),

@@ -130,12 +130,12 @@ export const answerTokenRequest = (
   const spec = objectAt(body, 'spec');
   const seconds = numberAt(spec, 'expirationSeconds') ?? 3600;
   if (seconds < 600) {
-    throw invalid(tokenRequest, nameOf(account), [
+    throw invalid(tokenRequest, '', [
       invalidField('spec.expirationSeconds', seconds, 'may not specify a duration less than 10 minutes'),
     ]);
   }
   if (seconds > 2 ** 32) {
-    throw invalid(tokenRequest, nameOf(account), [
+    throw invalid(tokenRequest, '', [
       invalidField('spec.expirationSeconds', seconds, 'may not specify a duration larger than 2^32 seconds'),
     ]);
   }
@@ -153,7 +153,7 @@ export const answerTokenRequest = (
     const uid = textAt(reference, 'uid');
     if (uid !== undefined && uid !== uidOf(pod)) {
       throw conflict(
-        kind,
+        { ...kind, resource: kind.kind },
         name,
         `the UID in the bound object reference (${uid}) does not match the UID in record. The object might have been deleted and then recreated`,
       );

@@ -138,7 +138,11 @@ export const fieldSelector = (text: string, resource: string): Test => {
       const field = match[1] as string;
       const known = Object.hasOwn(fieldsOf, resource) ? (fieldsOf[resource] ?? []) : [];
       if (field !== 'metadata.name' && field !== 'metadata.namespace' && !known.includes(field)) {
-        throw badRequest(`field label not supported: ${field}`);
+        throw badRequest(
+          known.length > 0
+            ? `field label not supported: ${field}`
+            : `"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`,
+        );
       }
       return { field, equal: match[2] !== '!=', value: match[3] ?? '' };
     });

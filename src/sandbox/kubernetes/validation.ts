@@ -90,9 +90,9 @@ const restartPolicy = (spec: JsonObject, at: string): readonly FieldError[] =>
     ? []
     : [
         {
-          reason: 'FieldValueNotSupported',
+          reason: 'FieldValueRequired',
           field: `${at}.restartPolicy`,
-          message: `Unsupported value: ${JSON.stringify(textAt(spec, 'restartPolicy') ?? '')}: supported values: "OnFailure", "Never"`,
+          message: 'Required value: valid values: "OnFailure", "Never"',
         },
       ];
 

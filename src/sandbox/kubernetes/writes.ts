@@ -279,7 +279,7 @@ export const deleteObject = (
   if (isDeleting(old)) return { gone: false, object: old };
   let object = withAll(old, [
     [['metadata', 'deletionTimestamp'], timeText(state.clock.now() + grace * 1000)],
-    [['metadata', 'deletionGracePeriodSeconds'], grace],
+    [['metadata', 'deletionGracePeriodSeconds'], isNamespace ? undefined : grace],
     [['metadata', 'finalizers'], finalizers.length === 0 ? undefined : [...new Set(finalizers)]],
   ]);
   if (kind.generation !== 'none') {
