@@ -14,6 +14,7 @@ import {
   workloadStepId,
 } from './draft.js';
 import { handoffOf } from './handoff.js';
+import { platformSteps } from './platform-steps.js';
 import { behindDefaultRole, brokerKeys, type Intent } from './proposals.js';
 import { newRoleSteps } from './role-steps.js';
 import { splitSteps } from './split-steps.js';
@@ -241,9 +242,14 @@ const providerSteps = (of: Context): ReadonlyMap<string, StepDraft> => {
 const prepareAws = (of: Context): readonly StepDraft[] => {
   const { estate, options, intent, to } = of;
   const mechanism: Mechanism = to.mechanism;
-  const shared = mechanism === 'irsa' ? providerSteps(of) : new Map<string, StepDraft>();
+  const platform = mechanism === 'irsa' ? platformSteps(estate, options) : [];
+  const shared = new Map(
+    mechanism === 'irsa'
+      ? [...providerSteps(of)].map(([issuer, step]) => [issuer, { ...step, dependsOn: ids(platform) }] as const)
+      : [],
+  );
   const agent = mechanism === 'pod-identity' ? agentStep(estate) : null;
-  const base = [...shared.values(), ...(agent === null ? [] : [agent])];
+  const base = [...platform, ...shared.values(), ...(agent === null ? [] : [agent])];
   const bound = {
     role: to.associationRole ?? to.role,
     namespace: to.namespace,
@@ -252,7 +258,7 @@ const prepareAws = (of: Context): readonly StepDraft[] => {
   };
   const providerOf = (issuer: string | null): readonly string[] => {
     const step = issuer === null ? undefined : shared.get(issuer);
-    return step === undefined ? [] : [step.id];
+    return step === undefined ? ids(platform) : [step.id];
   };
   if (intent.proposal.newRole) {
     const created = newRoleSteps(estate, options, intent, [...ids([...shared.values()])]);

@@ -23,11 +23,13 @@ export const checkStructure = (plan: Plan, kinds: Registry): void => {
   const circle = undoCircle(plan.steps);
   if (circle !== null)
     throw invalid('RL614', `steps[${steps.get(circle)}].undoDependsOn`, 'leads back to the step itself');
+  const byMove = new Map<string, string[]>();
+  for (const { id, move } of plan.steps) if (move !== null) byMove.set(move, [...(byMove.get(move) ?? []), id]);
   for (const [index, move] of plan.moves.entries()) {
     const at = `moves[${index}]`;
     for (const [place, id] of move.findings.entries())
       if (!findings.has(id)) throw invalid('RL614', `${at}.findings[${place}]`, `names ${id}, which is not there`);
-    const own = plan.steps.filter((step) => step.move === move.id).map((step) => step.id);
+    const own = byMove.get(move.id) ?? [];
     if (own.length !== move.steps.length || own.some((id, place) => id !== move.steps[place]))
       throw invalid('RL614', `${at}.steps`, 'are not the steps that name this move, in their order');
     const blocks = move.findings.some((id) => {

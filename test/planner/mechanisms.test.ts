@@ -255,3 +255,37 @@ describe('issuers', () => {
     });
   });
 });
+
+describe('Giant Swarm before it has IRSA', () => {
+  const issuerUrl = `https://s3.${region}.amazonaws.com/${account}-g8s-abcl0-oidc-pod-identity`;
+  const swarm = inventoryOf({
+    cluster: {
+      kind: 'giantswarm',
+      arn: null,
+      oidcIssuers: [issuerUrl],
+      facts: { 'giantswarm.awscluster': 'myorg/abcl0', 'giantswarm.irsa': 'off', 'giantswarm.release': '17.4.0' },
+    },
+    oidcProviders: [],
+  });
+  it('is annotated on the management cluster, rolled by a person, and only then trusted', () => {
+    const made = planOf(swarm, { managementContext: 'installation' });
+    expect(kinds(made).slice(0, 5)).toEqual([
+      'annotate-aws-cluster',
+      'wait-for-handoff',
+      'gate',
+      'create-oidc-provider',
+      'add-trust-statement',
+    ]);
+    expect(stepOf(made, 'annotate-aws-cluster')).toMatchObject({
+      target: { cluster: 'installation' },
+      params: { name: 'abcl0', value: '' },
+    });
+    expect(stepOf(made, 'annotate-aws-cluster').undoDependsOn).toContain(stepOf(made, 'prove-identity').id);
+    const conditions = (stepOf(made, 'add-trust-statement').params.statement as any).Condition.StringEquals;
+    expect(Object.keys(conditions).map((key) => key.split(':').at(-1))).toEqual(['aud', 'sub']);
+  });
+  it('needs nothing of that where it is on', () => {
+    const on = { ...swarm, cluster: { ...swarm.cluster, facts: { ...swarm.cluster.facts, 'giantswarm.irsa': 'on' } } };
+    expect(kinds(planOf(on, { managementContext: 'installation' }))).not.toContain('annotate-aws-cluster');
+  });
+});
