@@ -5,3 +5,4 @@ export { type Authorise, createSandbox, type NewPod, Sandbox, type SandboxOption
 export { checkScenario, loadScenario, parseScenario, type Scenario } from './scenario.js';
 export { kubeconfigFor, type Served, type ServeOptions, serve } from './serve.js';
 export type { Settings } from './settings.js';
+export { twinOf } from './twin.js';

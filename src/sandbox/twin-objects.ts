@@ -154,7 +154,8 @@ const workloadObject = (workload: Workload, installs: readonly BrokerInstall[]):
     };
   }
   const metadata = metadataOf(ref, {
-    uid: workload.uid,
+    // Controllers find what they own by uid: one that was recorded could be one that the twin makes up for something else.
+    ...(workload.custom ? { uid: twinUid(workload) } : {}),
     ...(Object.keys(workload.ownAnnotations).length === 0 ? {} : { annotations: workload.ownAnnotations }),
     ...(Object.keys(workload.ownLabels).length === 0 ? {} : { labels: workload.ownLabels }),
   });
@@ -179,13 +180,15 @@ const workloadObject = (workload: Workload, installs: readonly BrokerInstall[]):
   return merged({ ...base, spec: own }, nested(path, template));
 };
 
+const twinUid = (workload: Workload): string => `twin-${workload.uid}`;
+
 /** Pods of owners that the sandbox has no controller for, as they stand. */
 const customPods = (workload: Workload): JsonObject[] =>
   workload.pods.map((pod) => ({
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: metadataOf(pod.ref, {
-      uid: pod.uid,
+      uid: `twin-${pod.uid}`,
       labels: pod.view.labels,
       annotations: pod.view.annotations,
       ownerReferences: [
@@ -193,7 +196,7 @@ const customPods = (workload: Workload): JsonObject[] =>
           apiVersion: workload.ref.apiVersion,
           kind: workload.ref.kind,
           name: workload.ref.name,
-          uid: workload.uid,
+          uid: twinUid(workload),
           controller: true,
         },
       ],
@@ -222,7 +225,6 @@ export const twinObjects = (inventory: Inventory, assumed: string[]): JsonObject
       apiVersion: 'v1',
       kind: 'ServiceAccount',
       metadata: metadataOf(account.ref, {
-        ...(account.uid === '' ? {} : { uid: account.uid }),
         annotations: account.annotations,
         labels: account.labels,
       }),
