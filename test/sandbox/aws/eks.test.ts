@@ -101,17 +101,15 @@ beforeEach(async () => {
 afterEach(() => aws.close());
 const role = (name: string, id = account) => `arn:aws:iam::${id}:role/${name}`;
 const associate = (fields: Record<string, unknown> = {}) =>
-  aws
-    .clients()
-    .eks.send(
-      new CreatePodIdentityAssociationCommand({
-        clusterName: 'demo',
-        namespace: 'a',
-        serviceAccount: 'b',
-        roleArn: role('app'),
-        ...fields,
-      }),
-    );
+  aws.clients().eks.send(
+    new CreatePodIdentityAssociationCommand({
+      clusterName: 'demo',
+      namespace: 'a',
+      serviceAccount: 'b',
+      roleArn: role('app'),
+      ...fields,
+    }),
+  );
 const credentials = (token: string) => fetch(`${aws.url}/v1/credentials`, { headers: { authorization: token } });
 
 describe('EKS', () => {
@@ -274,13 +272,11 @@ describe('STS', () => {
     await exchange('web', `token|a|b|${audience}`);
     const look = async () =>
       (
-        await aws
-          .clients()
-          .cloudtrail.send(
-            new LookupEventsCommand({
-              LookupAttributes: [{ AttributeKey: 'Username', AttributeValue: 'system:serviceaccount:a:b' }],
-            }),
-          )
+        await aws.clients().cloudtrail.send(
+          new LookupEventsCommand({
+            LookupAttributes: [{ AttributeKey: 'Username', AttributeValue: 'system:serviceaccount:a:b' }],
+          }),
+        )
       ).Events;
     expect(await look()).toEqual([]);
     aws.time.now += 60_000;
