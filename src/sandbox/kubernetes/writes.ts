@@ -247,19 +247,21 @@ export const deleteObject = (
   options: DeleteOptions,
 ): { readonly gone: boolean; readonly object: KubeObject } => {
   const name = nameOf(old);
+  // Here the server names the kind where elsewhere it names the resource (apiserver `pkg/registry/rest/delete.go`).
+  const byKind = { ...kind, resource: kind.kind };
   if (options.uid !== undefined && options.uid !== uidOf(old)) {
     throw conflict(
-      kind,
+      byKind,
       name,
-      `Precondition failed: UID in precondition: ${options.uid}, UID in object meta: ${uidOf(old)}`,
+      `the UID in the precondition (${options.uid}) does not match the UID in record (${uidOf(old)}). The object might have been deleted and then recreated`,
     );
   }
   const version = textAt(old, 'metadata', 'resourceVersion') ?? '';
   if (options.resourceVersion !== undefined && options.resourceVersion !== version) {
     throw conflict(
-      kind,
+      byKind,
       name,
-      `Precondition failed: ResourceVersion in precondition: ${options.resourceVersion}, ResourceVersion in object meta: ${version}`,
+      `the ResourceVersion in the precondition (${options.resourceVersion}) does not match the ResourceVersion in record (${version}). The object might have been modified`,
     );
   }
   const table = tableOf(kind);

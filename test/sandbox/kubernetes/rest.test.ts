@@ -68,7 +68,7 @@ describe('writing to the simulated API server', () => {
     await send('POST', accounts, account('api'));
     const refused = await send('DELETE', `${accounts}/api`, { preconditions: { uid: 'other' } });
     expect(refused).toMatchObject({ status: 409, body: { reason: 'Conflict' } });
-    expect(refused.body.message).toContain('Precondition failed: UID in precondition: other');
+    expect(refused.body.message).toContain('the UID in the precondition (other) does not match');
     expect((await send('DELETE', `${accounts}/api`)).status).toBe(200);
     expect((await send('DELETE', `${accounts}/api`)).status).toBe(404);
   });
