@@ -1,5 +1,6 @@
 import { concerns } from '../findings/concerns.js';
 import type { Estate, RuleInput } from '../findings/rule.js';
+import { roleSubject } from '../findings/subjects.js';
 import { byText, digestOf } from '../model/canonical.js';
 import type { Finding } from '../model/finding.js';
 import type { JsonObject } from '../model/json.js';
@@ -109,7 +110,9 @@ const findingsOf = (intents: readonly Intent[], found: readonly Finding[]): Read
   for (const finding of found) {
     const indexed =
       !Array.isArray(finding.evidence.moves) &&
-      (workloadKinds.has(finding.subject.kind) || finding.subject.kind === 'ServiceAccount');
+      (workloadKinds.has(finding.subject.kind) ||
+        finding.subject.kind === 'ServiceAccount' ||
+        finding.subject.kind === 'Role');
     if (!indexed) {
       general.push(finding);
       continue;
@@ -126,6 +129,9 @@ const findingsOf = (intents: readonly Intent[], found: readonly Finding[]): Read
       const keys = new Set([
         ...uses.map((use) => keyOf(subjectOf(use.workload.ref))),
         keyOf({ kind: 'ServiceAccount', ...subject }),
+        ...[proposal.from.role, to?.role, to?.associationRole, ...uses.map((use) => use.wanted)].flatMap((arn) =>
+          arn == null ? [] : [keyOf(roleSubject(arn))],
+        ),
         ...(to === null ? [] : [keyOf({ kind: 'ServiceAccount', namespace: to.namespace, name: to.serviceAccount })]),
       ]);
       const own = [...keys].flatMap((key) => byKey.get(key) ?? []).filter((finding) => concerns(finding, proposal));
