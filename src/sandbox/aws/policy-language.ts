@@ -47,8 +47,20 @@ const statementOf = (raw: JsonObject): Statement => ({
   ),
 });
 
-/** The statements of a document; null where it is not a policy at all. */
+const read = new Map<string, readonly Statement[] | null>();
+const mostRead = 5_000;
+
+/** The statements of a document; null where it is not a policy at all. Documents are asked about far more often than they change. */
 export const statementsOf = (text: string): readonly Statement[] | null => {
+  const known = read.get(text);
+  if (known !== undefined) return known;
+  if (read.size >= mostRead) read.clear();
+  const found = parsedStatements(text);
+  read.set(text, found);
+  return found;
+};
+
+const parsedStatements = (text: string): readonly Statement[] | null => {
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);

@@ -163,8 +163,6 @@ describe('EKS', () => {
   });
 
   it('needs sts:TagSession unless session tags are switched off', async () => {
-    const { iam } = aws.clients();
-    void iam;
     const bare = { ...podsTrust.Statement[0], Action: 'sts:AssumeRole' };
     const record = aws.world.accounts.get(account)!.roles.get('app')!;
     aws.world.accounts.get(account)!.roles.set('app', { ...record, trust: JSON.stringify({ Statement: [bare] }) });
