@@ -39,6 +39,8 @@ export interface OpenRun {
   readonly clock: Clock;
   /** Aborted when the lock is lost. */
   readonly fence: AbortSignal;
+  /** False once the lock cannot be relied on any more. */
+  stillHeld(): boolean;
   looker(proveToken: boolean): Looker;
   close(): Promise<void>;
 }
@@ -109,6 +111,7 @@ export const openRun = async (opening: RunOpening): Promise<OpenRun> => {
     const lock = await lockDirectory(directory, holderName());
     undo.push(() => lock.release());
     let fence: AbortSignal = new AbortController().signal;
+    let stillHeld = (): boolean => true;
     if (opening.lock !== 'none') {
       const [namespace, name] = opening.lock.split('/') as [string, string | undefined];
       if (name === undefined || name === '' || namespace === '') {
@@ -133,11 +136,12 @@ export const openRun = async (opening: RunOpening): Promise<OpenRun> => {
         onWait: (other) =>
           session.host.say({
             kind: 'note',
-            code: 'RL823',
+            code: 'RL862',
             text: `waiting whether the lock's holder is alive: ${other}`,
           }),
       });
       fence = lease.fence;
+      stillHeld = () => lease.left() > 0;
       undo.push(() => lease.release());
     }
     const where =
@@ -185,6 +189,7 @@ export const openRun = async (opening: RunOpening): Promise<OpenRun> => {
       journal,
       clock: systemClock,
       fence,
+      stillHeld: () => stillHeld(),
       looker: (proveToken) => ({
         plan,
         clients,

@@ -175,7 +175,7 @@ export const applyDirectory = async (session: Session, directory: string, option
         state: () => opened.journal.state,
         live,
       }),
-      stop: { graceful: session.stopping, hard: session.ended, fence: opened.fence },
+      stop: { graceful: session.stopping, hard: session.ended, fence: opened.fence, stillHeld: opened.stillHeld },
       options: {
         ...defaultApplyOptions,
         concurrency: options.concurrency,

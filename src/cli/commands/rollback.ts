@@ -139,7 +139,7 @@ export const rollbackDirectory = async (
         state: () => opened.journal.state,
         live,
       }),
-      stop: { graceful: session.stopping, hard: session.ended, fence: opened.fence },
+      stop: { graceful: session.stopping, hard: session.ended, fence: opened.fence, stillHeld: opened.stillHeld },
       options: {
         ...defaultUnwindOptions,
         concurrency: options.concurrency,
