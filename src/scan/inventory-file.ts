@@ -3,14 +3,14 @@ import { RoleliftError } from '../model/error.js';
 import { type Inventory, inventorySchema } from '../model/inventory.js';
 
 /**
- * Checks a parsed inventory. Rejects with RL621 (not an inventory of this format) or RL622 (a field is wrong, named by its path).
+ * Checks a parsed inventory. Rejects with RL618 (not an inventory of this format) or RL619 (a field is wrong, named by its path).
  * `file` stands in the error only.
  */
 export const parseInventory = (value: unknown, file = 'the inventory'): Inventory => {
   const format = typeof value === 'object' && value !== null ? (value as { format?: unknown }).format : undefined;
   if (format !== 'rolelift.inventory/1')
     throw new RoleliftError({
-      code: 'RL621',
+      code: 'RL618',
       message: `${file} is no inventory that this version reads`,
       cause: format === undefined ? 'it has no format' : `its format is ${JSON.stringify(format)?.slice(0, 100)}`,
       remedy: 'Make one with `rolelift scan`.',
@@ -20,7 +20,7 @@ export const parseInventory = (value: unknown, file = 'the inventory'): Inventor
   if (result.success) return result.data as Inventory;
   const issues = result.error.issues.slice(0, 3).map((issue) => `${pathText(issue.path)}: ${issue.message}`);
   throw new RoleliftError({
-    code: 'RL622',
+    code: 'RL619',
     message: `${file} is not a valid inventory: ${issues[0] ?? 'it does not have the right shape'}`,
     cause: issues.join('; '),
     remedy: 'Make it anew with `rolelift scan`; an inventory is not meant to be edited.',

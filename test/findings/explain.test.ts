@@ -18,6 +18,41 @@ describe('the explanations', () => {
     expect([...new Set(unknown)]).toEqual([]);
   });
 
+  it('give each error code one meaning: one room raises it, or it is one that rooms share on purpose', () => {
+    /** The same thing happens to several rooms: a file that cannot be read, an edited plan, a server that answers so. */
+    const shared: Readonly<Record<string, readonly string[]>> = {
+      RL603: ['cli', 'scan'],
+      RL604: ['cli', 'scan'],
+      RL613: ['cli', 'planner'],
+      RL614: ['cli', 'planner'],
+      RL615: ['cli', 'planner'],
+      RL628: ['cli', 'engine'],
+      RL703: ['clients', 'steps'],
+      RL705: ['clients', 'scan'],
+      RL731: ['clients', 'steps'],
+      RL733: ['clients', 'steps'],
+      RL734: ['clients', 'steps'],
+      RL806: ['cli', 'io'],
+      RL811: ['engine', 'steps'],
+      RL862: ['cli', 'journal'],
+      RL863: ['engine', 'journal'],
+    };
+    const rooms = new Map<string, Set<string>>();
+    for (const file of files) {
+      const room = file.split(path.sep)[0] as string;
+      if (room === 'findings') continue;
+      for (const match of readFileSync(path.join(source, file), 'utf8').matchAll(
+        /(?:code: |Error\(\s*|stop\(\s*|refuse\(\s*)'(RL[6-9]\d\d)'/g,
+      ))
+        rooms.set(match[1] as string, (rooms.get(match[1] as string) ?? new Set()).add(room));
+    }
+    expect(rooms.size).toBeGreaterThan(50);
+    const several = [...rooms].filter(([code, found]) =>
+      [...found].some((room) => found.size > 1 && !shared[code]?.includes(room)),
+    );
+    expect(several.map(([code, found]) => `${code}: ${[...found].join(', ')}`)).toEqual([]);
+  });
+
   it('have one entry a code, in order, with a name of its own', () => {
     const codes = explanations.map(({ code }) => code);
     expect(codes).toEqual([...new Set(codes)].sort());

@@ -31,7 +31,7 @@ describe('a recorded inventory', () => {
 
   it.each([null, 3, [], {}, { format: 'rolelift.plan/1' }])('is not %j', (value) => {
     expect(() => parseInventory(value)).toThrowError(
-      expect.objectContaining({ data: expect.objectContaining({ code: 'RL621' }) }),
+      expect.objectContaining({ data: expect.objectContaining({ code: 'RL618' }) }),
     );
   });
 });

@@ -166,7 +166,7 @@ export const inputErrors: readonly ErrorCode[] = [
     name: 'journal-contradicts-itself',
     says: 'the journal tells what cannot have happened',
     explain:
-      'Its lines are whole, but their order is impossible: a step is applied that was never begun, or undone twice. It was edited or mixed up with another. Nothing was run. (An inventory whose format is not known is RL618.)',
+      'Its lines are whole, but their order is impossible: a step is applied that was never begun, or undone twice. It was edited or mixed up with another. Nothing was run.',
     remedy: 'Restore the journal from a backup.',
   },
   {
