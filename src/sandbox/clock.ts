@@ -185,6 +185,7 @@ export class VirtualClock implements SandboxClock {
   async drive<T>(promise: Promise<T>, options: { readonly limitMs?: number } = {}): Promise<T> {
     const end = this.#monotonic + (options.limitMs ?? 30 * 24 * 3600_000);
     let settled = false;
+    let spins = 0;
     const done = (): void => {
       settled = true;
     };
@@ -193,9 +194,12 @@ export class VirtualClock implements SandboxClock {
       await this.#turn();
       if (settled) return promise;
       if (this.#held > 0) {
-        await new Promise((resolve) => setTimeout(resolve, 1));
+        // Most of what is held is over within some turns; only real waits are worth a timer.
+        spins += 1;
+        if (spins > 500) await new Promise((resolve) => setTimeout(resolve, 1));
         continue;
       }
+      spins = 0;
       this.#dropCancelled();
       const due = this.#timers.nextDue;
       if (due === undefined)

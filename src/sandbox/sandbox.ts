@@ -196,6 +196,11 @@ export class Sandbox {
       .map((pod) => identityOfPod(this.estate, pod));
   }
 
+  /** Whether new pods on that node can get addresses now: what the CNI's daemon there is allowed to do. */
+  canAttachAddresses(node: string): boolean {
+    return canAttach(this.estate, node, this.scenario.cluster.ipFamily);
+  }
+
   /** The whole state without what servers make up (ids, times, versions): equal estates have equal canonical states. */
   canonical(): JsonObject {
     return { kubernetes: this.#inner.cluster.canonical(), aws: canonicalAws(this.#inner.world) };

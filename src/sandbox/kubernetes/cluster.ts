@@ -12,7 +12,7 @@ import { answerRequest } from './rest.js';
 import { mintToken } from './reviews.js';
 import { newUid, type State, type Timings, type User, type WebhookSettings } from './state.js';
 import { ApiError } from './status.js';
-import { Store } from './store.js';
+import { Store, type StoreEvent } from './store.js';
 import { Tasks } from './tasks.js';
 import { readToken } from './tokens.js';
 import { admin, adminToken, anonymous } from './users.js';
@@ -60,6 +60,8 @@ export interface SimulatedCluster extends ClusterView {
   expireContinueTokens(options?: { readonly inconsistent?: boolean }): void;
   /** Forgets past events: watches from before end with 410. */
   compact(): void;
+  /** Tells of each object that is stored or deleted, within that very write; the answer ends it. A fork tells nobody. */
+  listen(listener: (event: StoreEvent) => void): () => void;
   /** Every object without what the server sets, by key; see estate.ts. */
   estate(): ReadonlyMap<string, string>;
   /** The same as one canonical text. */
@@ -195,6 +197,7 @@ const clusterOf = (state: State): SimulatedCluster => {
       if (options.inconsistent !== undefined) state.inconsistentContinue = options.inconsistent;
     },
     compact: () => state.store.compact(),
+    listen: (listener) => state.store.listen(listener),
     estate: () => estateOf(state.store),
     canonical: (options = {}) => canonicalEstate(state.store, options.withoutAnnotations ?? []),
     stop() {
