@@ -5,6 +5,7 @@ import type { Offer, PodIdentityAnswer } from '../identity/types.js';
 import { type World, worldOf } from '../identity/world.js';
 import type { Inventory, ServiceAccount, Workload } from '../model/inventory.js';
 import type { Estate, WorkloadUse } from './rule.js';
+import { sdkFactsOf } from './sdk-versions.js';
 
 /** Phases in which a pod no longer runs: it holds no credentials, and kiam does not answer it (kiam pod_cache.go). */
 const ended = new Set(['Succeeded', 'Failed']);
@@ -19,7 +20,8 @@ export const offersOf = (answered: PodIdentityAnswer): readonly Offer[] => [
 const same = <T>(values: readonly T[]): T | undefined =>
   values.every((value) => value === values[0]) ? values[0] : undefined;
 
-const useOf = (workload: Workload, world: World): WorkloadUse => {
+const useOf = (workload: Workload, shared: World, sdkKnown: readonly string[]): WorkloadUse => {
+  const world = shared.withSdks(sdkFactsOf(workload, sdkKnown));
   // A bare pod is what it is: the webhook has been at it already, or will never be.
   const bare = workload.ref.kind === 'Pod';
   const template = answer(bare ? workload.template : admit(workload.template, world), world);
@@ -60,12 +62,12 @@ export const estateOf = (inventory: Inventory, uses: readonly WorkloadUse[]): Es
 
 /**
  * Asks the identity model about every workload: what its template gives, what each live pod has, which role counts as held
- * today (H7) and which one its annotation asks for. Pure.
+ * today (H7) and which one its annotation asks for. `sdkKnown`: what a person vouched for of their SDKs (`--sdk-known`). Pure.
  */
-export const study = (inventory: Inventory): Estate => {
+export const study = (inventory: Inventory, sdkKnown: readonly string[] = []): Estate => {
   const world = worldOf(inventory);
   return estateOf(
     inventory,
-    inventory.workloads.map((workload) => useOf(workload, world)),
+    inventory.workloads.map((workload) => useOf(workload, world, sdkKnown)),
   );
 };

@@ -108,7 +108,10 @@ const verdictOf = (
   put('shared-file', sharedFile(view, container, world));
   put('container-credentials', containerCredentials(view, container, world, nodes));
   put('metadata', metadata.offer);
-  const family = world.sdkOf(view, container.name);
+  const sdk = world.sdkOf(view, container.name);
+  const family = sdk?.family ?? null;
+  // What an SDK is too old to know it does not even ask.
+  for (const link of sdk?.blindTo ?? []) offers.delete(link);
   const outcomes = allOutcomes(family, offers);
   const worst = worstOf(outcomes);
   const reachesMetadata = worst.wins === metadata.offer && worst.failed === null;

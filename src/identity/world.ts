@@ -9,8 +9,8 @@ import type {
 } from '../model/inventory.js';
 import { parseRoleArn, type RefKey, refKey } from '../model/resource.js';
 import { type ParseFailure, parseTrust, type TrustDocument } from '../trust/document.js';
-import type { SdkFamily } from './chain.js';
 import { fargateNode, kindsOf, mayRunOn, onFargate, placing } from './placement.js';
+import { type SdkFact, sdkFact, statedSdk } from './sdk.js';
 
 /** What-if changes to an estate, for plans and for rollback (H2). */
 export type Edit =
@@ -50,15 +50,19 @@ export interface World {
   nodesFor(view: PodView): readonly ClusterNode[];
   /** One of them for each kind that can make a difference to its credentials. */
   nodeKindsFor(view: PodView): readonly ClusterNode[];
-  /** The SDK of a container where something tells it; null: not known. */
-  sdkOf(view: PodView, container: string): SdkFamily | null;
+  /** The SDK of a container where something tells it (the pod itself, unless the world was told better); null: not known. */
+  sdkOf(view: PodView, container: string): SdkFact | null;
+  /** The same world, told more of the SDKs in it; lookups and kept answers are shared. */
+  withSdks(sdkOf: SdkOf): World;
   /** Answers that are asked again and again, kept by a key of all that they depend on. */
   once<T>(key: string, compute: () => T): T;
   withEdits(edits: readonly Edit[]): World;
 }
 
+export type SdkOf = (view: PodView, container: string) => SdkFact | null;
+
 export interface WorldOptions {
-  readonly sdkOf?: (view: PodView, container: string) => SdkFamily | null;
+  readonly sdkOf?: SdkOf;
 }
 
 /** Key of a role for `readFrom`: `iam:<account>::Role:<name>`. */
@@ -95,7 +99,7 @@ export const worldOf = (inventory: Inventory, options: WorldOptions = {}): World
           const ready = may.filter((node) => node.ready);
           return ready.length > 0 ? ready : may;
         });
-  return {
+  const world: World = {
     inventory,
     offline: inventory.source === 'manifests',
     serviceAccount: (namespace, name) => accounts.get(pair(namespace, name)) ?? null,
@@ -118,10 +122,16 @@ export const worldOf = (inventory: Inventory, options: WorldOptions = {}): World
       const nodes = nodesFor(view);
       return nodes[0] === fargateNode ? nodes : once(`kinds ${placing(view)}`, () => kindsOf(inventory, nodes));
     },
-    sdkOf: options.sdkOf ?? (() => null),
+    sdkOf: options.sdkOf ?? ((view, container) => sdkFact(statedSdk(view, container))),
+    withSdks: (sdkOf) => ({
+      ...world,
+      sdkOf,
+      withEdits: (edits) => worldOf(edits.reduce(edited, inventory), { ...options, sdkOf }),
+    }),
     once,
     withEdits: (edits) => worldOf(edits.reduce(edited, inventory), options),
   };
+  return world;
 };
 
 const edited = (inventory: Inventory, edit: Edit): Inventory => {

@@ -14,4 +14,4 @@ export const plan = (
   inventory: Inventory,
   options: PlanOptions,
   at: { readonly createdAt: string; readonly tool: string },
-): Plan => assemble(study(inventory), options, at, { findings, kinds: registry });
+): Plan => assemble(study(inventory, options.sdkKnown), options, at, { findings, kinds: registry });

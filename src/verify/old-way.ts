@@ -5,6 +5,7 @@ import type { Inventory } from '../model/inventory.js';
 import type { RunState } from '../model/journal.js';
 import type { Plan } from '../model/plan.js';
 import { rewind } from '../planner/rewind.js';
+import { optionsOf } from '../planner/validate.js';
 
 /** Steps of a plan that are in force by its journal: what an undo would take out of the live estate. */
 export const appliedSteps = (run: RunState): ReadonlySet<string> =>
@@ -23,7 +24,7 @@ export const appliedSteps = (run: RunState): ReadonlySet<string> =>
 export const oldWayOf = (live: Inventory, plan: Plan, run: RunState, moveId: string): ErrorData | null => {
   const move = plan.moves.find((each) => each.id === moveId);
   if (move === undefined || move.from.role === null) return null;
-  const estate = study(rewind(live, plan, appliedSteps(run)));
+  const estate = study(rewind(live, plan, appliedSteps(run)), optionsOf(plan).sdkKnown);
   const ours = new Set(
     move.workloads.map((workload) => `${workload.kind}/${workload.namespace ?? ''}/${workload.name}`),
   );

@@ -59,6 +59,23 @@ describe('the study of an inventory', () => {
     expect(estate.uses[0]).toMatchObject({ role: null, wanted: roleArn('app') });
   });
 
+  it('is sure of what depends on the SDK only where a person or the pod says which it is', () => {
+    const inventory = base({
+      serviceAccounts: [
+        aServiceAccount('payments', 'api', { annotations: { 'eks.amazonaws.com/role-arn': roleArn('app') } }),
+      ],
+      workloads: [aWorkload('api', { template: asking('app'), pods: [] })],
+    });
+    const told = (...sdkKnown: string[]) => study(inventory, sdkKnown).uses[0]?.template;
+    // The trust admits the broker only: who tries web identity first, and stops there, has nothing.
+    expect(told()).toMatchObject({ certainty: 'depends-on-sdk' });
+    expect(told('payments/api')).toMatchObject({ certainty: 'depends-on-sdk' });
+    expect(told('payments/web=botocore/1.34.50')).toMatchObject({ certainty: 'depends-on-sdk' });
+    expect(told('payments/*=botocore/1.34.50')).toMatchObject({ certainty: 'known', role: null });
+    expect(told('payments/api=java-v2/2.30.0')).toMatchObject({ certainty: 'known', role: roleArn('app') });
+    expect(told('*=boto3/1.9.0')).toMatchObject({ certainty: 'known', role: roleArn('app') });
+  });
+
   it('does not look at pods that have ended', () => {
     const template = asking('app');
     const estate = study(

@@ -431,7 +431,7 @@ describe('a pod with web identity', () => {
 
   it('does not depend on it where the SDK is known', () => {
     const sdk = (family: 'go' | 'java-v2') =>
-      worldOf(estate({ serviceAccounts: [annotated] }), { sdkOf: () => family });
+      worldOf(estate({ serviceAccounts: [annotated] }), { sdkOf: () => ({ family, blindTo: [] }) });
     expect(answer(admit(asking('app'), sdk('go')), sdk('go'), on('one'))).toMatchObject({
       certainty: 'known',
       role: null,
@@ -440,6 +440,38 @@ describe('a pod with web identity', () => {
       certainty: 'known',
       role: arn('app'),
     });
+  });
+
+  it('reads the SDK from the pod’s own annotation, container by container', () => {
+    const both = [container({ name: 'a' }), container({ name: 'b' })];
+    const told = (annotations: Record<string, string>, labels: Record<string, string> = {}) =>
+      answer(
+        admit(asking('app', { containers: both, annotations, labels }), world({ serviceAccounts: [annotated] })),
+        world({ serviceAccounts: [annotated] }),
+        on('one'),
+      );
+    expect(told({}).certainty).toBe('depends-on-sdk');
+    expect(told({ 'rolelift.dev/sdk': 'go-v2/release-2023-11-14' })).toMatchObject({ certainty: 'known', role: null });
+    expect(told({}, { 'rolelift.dev/sdk': 'java-v2_2.21.30' })).toMatchObject({ certainty: 'known', role: arn('app') });
+    expect(told({ 'rolelift.dev/sdk.a': 'go-v1/1.50.0' }).certainty).toBe('depends-on-sdk');
+    expect(told({ 'rolelift.dev/sdk.a': 'go-v1/1.50.0', 'rolelift.dev/sdk.b': 'boto3/1.35.0' }).certainty).toBe(
+      'known',
+    );
+    expect(told({ 'rolelift.dev/sdk': 'kotlin/1.1.0' }).certainty).toBe('depends-on-sdk');
+  });
+
+  it('knows that an SDK older than web identity never looks at it: it goes on having the broker’s role', () => {
+    const sees = (sdk: string) => {
+      const bound = world({ serviceAccounts: [annotated], roles: [...servers, role('app'), irsaApp].slice(0, 3) });
+      const view = asking('app', { annotations: { 'rolelift.dev/sdk': sdk } });
+      return answer(admit(view, bound), bound, on('one'));
+    };
+    expect(sees('boto3/1.9.219')).toMatchObject({
+      certainty: 'known',
+      role: arn('app'),
+      wins: { source: { kind: 'kiam' } },
+    });
+    expect(sees('boto3/1.9.220')).toMatchObject({ certainty: 'known', role: null });
   });
 
   it('takes one variable alone for no source', () => {
@@ -618,7 +650,9 @@ describe('static keys and files', () => {
 
   it('lets web identity go first in one SDK', () => {
     const bound = (sdk: 'dotnet-v3' | 'dotnet-v4') =>
-      worldOf(estate({ serviceAccounts: [annotated], roles: [...servers, irsaApp] }), { sdkOf: () => sdk });
+      worldOf(estate({ serviceAccounts: [annotated], roles: [...servers, irsaApp] }), {
+        sdkOf: () => ({ family: sdk, blindTo: [] }),
+      });
     const view = pod({ containers: [container({ env: ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'] })] });
     expect(answer(admit(view, bound('dotnet-v3')), bound('dotnet-v3'), on('one')).role).toBe(arn('app'));
     expect(answer(admit(view, bound('dotnet-v4')), bound('dotnet-v4'), on('one')).role).toBeNull();

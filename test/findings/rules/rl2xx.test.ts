@@ -483,7 +483,10 @@ describe('RL217 sdk-unknown', () => {
       known([], template({ containers: [aContainer({ image: 'public.ecr.aws/aws-cli/aws-cli:2.15.1' })] })),
     ).toEqual([]);
   });
-  it('is silent under IRSA', () => {
+  it('is silent under IRSA, but for an SDK that is known to be older than IRSA', () => {
     expect(judged('RL217', estate())).toEqual([]);
+    const under = (sdk: string) => brief(judged('RL217', estate(), { options: { sdkKnown: [`payments/api=${sdk}`] } }));
+    expect(under('boto3/1.9.219')).toEqual(['block RL217:payments/api']);
+    expect(under('boto3/1.9.220')).toEqual([]);
   });
 });
