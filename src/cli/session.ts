@@ -73,7 +73,7 @@ export const openSession = (options: GlobalOptions, events = false): Session => 
   return {
     options,
     host,
-    prompts: interactive && !options.json ? terminalPrompts(() => host.pause()) : noPrompts,
+    prompts: interactive && !options.json ? terminalPrompts(() => host.hold()) : noPrompts,
     streams,
     interactive: interactive && !options.json,
     stopping: stopping.signal,

@@ -36,6 +36,7 @@ export class Session {
   #credentialsGone = false;
   readonly #locks = new Map<string, readonly RefKey[]>();
   #documents: Map<RefKey, string[]> | null = null;
+  readonly #undoing = new Set<string>();
   #byLock: Map<RefKey, string[]> | null = null;
 
   constructor(run: AnyRun) {
@@ -247,6 +248,11 @@ export class Session {
     return documents;
   }
 
+  /** From here on the step's progress is that of its undo. */
+  turnsBack(step: Step): void {
+    this.#undoing.add(step.id);
+  }
+
   waits(step: Step, why: string): void {
     this.progress(step, 'running', why);
   }
@@ -256,7 +262,7 @@ export class Session {
       kind: 'progress',
       id: step.id,
       parent: step.move,
-      title: step.title,
+      title: this.#undoing.has(step.id) ? `Undo: ${step.title}` : step.title,
       state,
       ...(waitsFor === undefined ? {} : { waitsFor }),
     });

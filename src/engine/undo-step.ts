@@ -28,6 +28,7 @@ export const backward = async (session: Session, step: Step): Promise<Ended> => 
     output: 'output' in state ? state.output : null,
     siblings: siblingsOf(session, step),
   };
+  session.turnsBack(step);
   session.progress(step, 'running');
   for (let round = 1; ; round += 1) {
     try {

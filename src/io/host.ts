@@ -12,6 +12,8 @@ export interface Host {
   result(text: string): void;
   /** Ends progress displays, so that a prompt or the result can follow. */
   pause(): Promise<void>;
+  /** The same, and keeps everything back until the answer is called: a question stands on the screen meanwhile. */
+  hold(): Promise<() => void>;
   error(error: ErrorData, beside?: ErrorData): void;
   close(): Promise<void>;
 }

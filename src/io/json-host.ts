@@ -24,6 +24,9 @@ export const jsonHost = (streams: Streams, events: boolean): Host => ({
   async pause() {
     // Nothing is drawn.
   },
+  async hold() {
+    return () => undefined;
+  },
   error(error: ErrorData, beside?: ErrorData) {
     streams.err(`${JSON.stringify(beside === undefined ? { error } : { error, beside })}\n`);
   },

@@ -1,4 +1,5 @@
 import { RoleliftError } from '../model/error.js';
+import { visible } from '../model/text.js';
 
 /** Questions to a person at a terminal. Without one, whatever would have been asked is a usage error that names the option. */
 export interface Prompts {
@@ -31,20 +32,36 @@ const interrupted = (thrown: unknown): never => {
   throw thrown;
 };
 
-export const terminalPrompts = (pause: () => Promise<void>): Prompts => {
-  const ask = async <T>(question: Record<string, unknown>): Promise<T> => {
-    await pause();
-    const { default: inquirer } = await import('inquirer');
-    // Questions go to standard error: standard output is for results.
-    const prompt = inquirer.createPromptModule({ output: process.stderr } as never);
-    const answers = (await prompt([{ ...question, name: 'answer' }] as never).catch(interrupted)) as { answer: T };
-    return answers.answer;
+/** `hold` keeps other output off the screen until what it answers is called. */
+export const terminalPrompts = (hold: () => Promise<() => void>): Prompts => {
+  let last: Promise<unknown> = Promise.resolve();
+  const put = async <T>(question: Record<string, unknown>): Promise<T> => {
+    const release = await hold();
+    try {
+      const { default: inquirer } = await import('inquirer');
+      // Questions go to standard error: standard output is for results.
+      const prompt = inquirer.createPromptModule({ output: process.stderr } as never);
+      const answers = (await prompt([{ ...question, name: 'answer' }] as never).catch(interrupted)) as { answer: T };
+      return answers.answer;
+    } finally {
+      release();
+    }
   };
+  /** One question at a time: moves reach their gates side by side. */
+  const ask = <T>(question: Record<string, unknown>): Promise<T> => {
+    const asked = last.then(() => put<T>(question));
+    last = asked.catch(() => undefined);
+    return asked;
+  };
+  const escaped = <C extends { readonly name: string }>(choices: readonly C[]): readonly C[] =>
+    choices.map((choice) => ({ ...choice, name: visible(choice.name) }));
   return {
-    confirm: (message, _option, otherwise = false) => ask({ type: 'confirm', message, default: otherwise }),
-    choose: (message, choices) => ask({ type: 'select', message, choices }),
-    pick: (message, choices) => ask({ type: 'checkbox', message, choices, pageSize: 15 }),
-    text: (message, otherwise) => ask({ type: 'input', message, default: otherwise }),
+    confirm: (message, _option, otherwise = false) =>
+      ask({ type: 'confirm', message: visible(message), default: otherwise }),
+    choose: (message, choices) => ask({ type: 'select', message: visible(message), choices: escaped(choices) }),
+    pick: (message, choices) =>
+      ask({ type: 'checkbox', message: visible(message), choices: escaped(choices), pageSize: 15 }),
+    text: (message, otherwise) => ask({ type: 'input', message: visible(message), default: otherwise }),
   };
 };
 

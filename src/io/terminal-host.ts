@@ -8,27 +8,83 @@ import type { Host } from './host.js';
 import type { Streams } from './streams.js';
 
 type Progress = Extract<Message, { kind: 'progress' }>;
+type End = 'done' | 'failed' | 'skipped';
 
 interface Row {
-  readonly id: string;
   title: string;
-  finish: (failed: boolean, skipped: boolean) => void;
-  readonly over: Promise<{ readonly failed: boolean; readonly skipped: boolean }>;
-  show: (title: string) => void;
+  /** The step that runs for it, told behind its title. */
+  now: string;
+  readonly finish: (end: End) => void;
+  readonly over: Promise<End>;
+  show: () => void;
 }
 
+const endOf = (message: Progress): End | null =>
+  message.state === 'done' || message.state === 'failed' || message.state === 'skipped' ? message.state : null;
+
 /**
- * Progress that moves, drawn by listr2 on standard error. Top-level progress becomes a task; what belongs to it is told in the
- * task's own line, so that a thousand steps never scroll a screen away.
+ * Progress that moves, drawn by listr2 on standard error. Progress without a parent is a line; what belongs to it is told in that line, so
+ * that a thousand steps never scroll a screen away. A parent that nobody announced gets its line when its first part is told.
  */
 export const terminalHost = (streams: Streams, style: Style): Host => {
-  let list: Listr | null = null;
-  let running: Promise<unknown> | null = null;
   const rows = new Map<string, Row>();
   const lines: string[] = [];
+  let list: Listr | null = null;
+  let running: Promise<unknown> | null = null;
+  let opening: Promise<void> | null = null;
+  const early: Progress[] = [];
+  let kept: Message[] | null = null;
   const width = (): number => Math.max(40, streams.columns - 6);
 
-  const open = async (first: Progress): Promise<void> => {
+  const titleOf = (message: Progress): string => {
+    const counts = message.of === undefined ? '' : ` ${message.done ?? 0}/${message.of}`;
+    return `${shorten(visible(message.title), width() - counts.length)}${counts}`;
+  };
+  const textOf = (row: Row): string => {
+    const room = width() - row.title.length - 3;
+    return row.now === '' || room < 8 ? row.title : `${row.title}${style.dim(` · ${shorten(row.now, room)}`)}`;
+  };
+  const partOf = (message: Progress): string =>
+    visible(message.waitsFor === undefined ? message.title : `${message.title}: waits, ${message.waitsFor}`);
+
+  const add = (id: string, title: string): Row => {
+    let finish: Row['finish'] = () => undefined;
+    const over = new Promise<End>((resolve) => {
+      finish = resolve;
+    });
+    const row: Row = { title, now: '', finish, over, show: () => undefined };
+    rows.set(id, row);
+    list?.add({
+      title: row.title,
+      task: async (_context: unknown, task: { title: string; skip: (text?: string) => void }) => {
+        row.show = () => {
+          task.title = textOf(row);
+        };
+        row.show();
+        const end = await row.over;
+        row.now = '';
+        row.show();
+        if (end === 'skipped') task.skip(row.title);
+        if (end === 'failed') throw new Error(row.title);
+      },
+    } as never);
+    return row;
+  };
+
+  const draw = (message: Progress): void => {
+    const row = rows.get(message.parent ?? message.id) ?? add(message.parent ?? message.id, titleOfRow(message));
+    if (message.parent === null) {
+      row.title = titleOf(message);
+      if (message.waitsFor !== undefined) row.now = visible(message.waitsFor);
+    } else row.now = partOf(message);
+    row.show();
+    const end = message.parent === null ? endOf(message) : null;
+    if (end !== null) row.finish(end);
+  };
+  const titleOfRow = (message: Progress): string =>
+    message.parent === null ? titleOf(message) : visible(message.parent.replace(/^move:/, ''));
+
+  const open = async (): Promise<void> => {
     const { Listr: List } = await import('listr2');
     list = new List([], {
       concurrent: true,
@@ -36,109 +92,69 @@ export const terminalHost = (streams: Streams, style: Style): Host => {
       collectErrors: false,
       registerSignalListeners: false,
       fallbackRenderer: 'simple',
-      rendererOptions: { outputBar: true, collapseErrors: true, showErrorMessage: false },
+      rendererOptions: { outputBar: true, collapseErrors: true, showErrorMessage: false, collapseSkips: true },
     } as never);
-    add(first);
+    // A list without a task is over at once: the first row is there before it runs.
+    for (const each of early.splice(0)) draw(each);
     running = list.run().catch(() => undefined);
   };
 
-  const add = (message: Progress): void => {
-    let finish: Row['finish'] = () => undefined;
-    const over = new Promise<{ failed: boolean; skipped: boolean }>((resolve) => {
-      finish = (failed, skipped) => resolve({ failed, skipped });
-    });
-    const row: Row = { id: message.id, title: titleOf(message), finish, over, show: () => undefined };
-    rows.set(message.id, row);
-    list?.add({
-      title: row.title,
-      task: async (_context: unknown, task: { title: string; skip: (text?: string) => void }) => {
-        row.show = (title) => {
-          task.title = title;
-        };
-        row.show(row.title);
-        const end = await row.over;
-        if (end.skipped) task.skip(row.title);
-        if (end.failed) throw new Error(row.title);
-      },
-    } as never);
-  };
-
-  const titleOf = (message: Progress): string => {
-    const counts = message.of === undefined ? '' : ` ${message.done ?? 0}/${message.of}`;
-    const waits = message.waitsFor === undefined ? '' : style.dim(` · waits for ${visible(message.waitsFor)}`);
-    return `${shorten(visible(message.title), width() - counts.length)}${counts}${waits}`;
-  };
-
-  const queue: Progress[] = [];
-  let opening: Promise<void> | null = null;
   const progress = (message: Progress): void => {
-    if (list === null) {
-      queue.push(message);
-      opening ??= (async () => {
-        const first = queue.shift() as Progress;
-        await open(first);
-        opening = null;
-        const rest = queue.splice(0);
-        if (['done', 'failed', 'skipped'].includes(first.state)) rest.unshift(first);
-        for (const each of rest) progress(each);
-      })();
+    if (list !== null) {
+      draw(message);
       return;
     }
-    const id = message.parent ?? message.id;
-    const row = rows.get(id);
-    if (row === undefined) {
-      if (message.parent === null) add(message);
-      const made = rows.get(message.id);
-      if (made !== undefined && ['done', 'failed', 'skipped'].includes(message.state)) {
-        made.finish(message.state === 'failed', message.state === 'skipped');
-      }
-      return;
-    }
-    if (message.parent !== null) {
-      row.show(
-        `${row.title}${style.dim(` · ${shorten(visible(message.title), Math.max(10, width() - row.title.length))}`)}`,
-      );
-      return;
-    }
-    row.title = titleOf(message);
-    row.show(row.title);
-    if (['done', 'failed', 'skipped'].includes(message.state))
-      row.finish(message.state === 'failed', message.state === 'skipped');
+    early.push(message);
+    opening ??= open().finally(() => {
+      opening = null;
+    });
   };
 
   const pause = async (): Promise<void> => {
     if (opening !== null) await opening;
-    for (const row of rows.values()) row.finish(false, false);
+    for (const row of rows.values()) row.finish('skipped');
     await running;
     list = null;
     running = null;
     rows.clear();
+    for (const line of lines.splice(0)) streams.err(`${line}\n`);
+  };
+
+  const tell = (line: string): void => {
+    if (list === null && opening === null) streams.err(`${line}\n`);
+    else lines.push(line);
+  };
+
+  const say = (message: Message): void => {
+    if (kept !== null) kept.push(message);
+    else if (message.kind === 'progress') progress(message);
+    else if (message.kind === 'note') tell(`${style.dim(message.code)} ${visible(message.text)}`);
+    else if (message.kind === 'error') tell(errorText(message.error, style, streams.columns, message.beside));
   };
 
   return {
     style,
     width: streams.columns,
-    say(message) {
-      if (message.kind === 'progress') progress(message);
-      else if (message.kind === 'note') queueLine(`${style.dim(message.code)} ${visible(message.text)}`);
-      else if (message.kind === 'error') queueLine(errorText(message.error, style, streams.columns, message.beside));
-    },
+    say,
     result(text) {
       streams.out(text.endsWith('\n') ? text : `${text}\n`);
     },
     pause,
+    async hold() {
+      kept ??= [];
+      await pause();
+      return () => {
+        const all = kept ?? [];
+        kept = null;
+        for (const message of all) say(message);
+      };
+    },
     error(error: ErrorData, beside?: ErrorData) {
       streams.err(`${errorText(error, style, streams.columns, beside)}\n`);
     },
     async close() {
       await pause();
-      for (const line of lines.splice(0)) streams.err(`${line}\n`);
       await streams.drained();
     },
   };
-
-  function queueLine(line: string): void {
-    if (list === null) streams.err(`${line}\n`);
-    else lines.push(line);
-  }
 };

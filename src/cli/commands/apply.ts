@@ -1,10 +1,9 @@
-import path from 'node:path';
 import { apply } from '../../engine/execute.js';
 import { defaultApplyOptions } from '../../engine/run.js';
 import { type ErrorData, RoleliftError } from '../../model/error.js';
 import type { Inventory } from '../../model/inventory.js';
 import type { RunState } from '../../model/journal.js';
-import type { Plan } from '../../model/plan.js';
+import type { Plan, Step } from '../../model/plan.js';
 import type { Stage } from '../../model/words.js';
 import { agrees } from '../../planner/diff.js';
 import { optionsOf } from '../../planner/options-schema.js';
@@ -14,12 +13,14 @@ import { registry } from '../../steps/registry.js';
 import { appliedSteps } from '../../verify/old-way.js';
 import { callsText } from '../calls-text.js';
 import { connectTo, scanLive } from '../live.js';
+import { moveProgress } from '../move-progress.js';
 import { loadPlan, planDirectoryOf } from '../plan-directory.js';
 import { checkRehearsal } from '../rehearsal-verdict.js';
 import { identify, runHost } from '../run-host.js';
 import { resultText } from '../run-result.js';
 import { holderName, openRun } from '../run-state.js';
 import { type GlobalOptions, openSession, type Session } from '../session.js';
+import { shownPath } from '../shown-path.js';
 import { toolName } from '../version.js';
 
 export interface ApplyArguments extends GlobalOptions {
@@ -112,7 +113,7 @@ export const refusedSteps = (live: Inventory, plan: Plan, state: RunState): Read
 
 export const applyDirectory = async (session: Session, directory: string, options: ApplyArguments): Promise<number> => {
   const { host } = session;
-  const here = path.relative(process.cwd(), directory) || '.';
+  const here = shownPath(directory);
   const plan = await loadPlan(directory);
   checkPlan(plan, options, here);
   if (options.dryRun) {
@@ -159,13 +160,26 @@ export const applyDirectory = async (session: Session, directory: string, option
           ? ['prepare', 'cutover']
           : ['prepare', 'cutover', 'retire']
         : [options.stage];
+    const moves = moveProgress(
+      plan,
+      new Set(
+        (plan.steps as readonly Step[])
+          .filter(
+            (step) =>
+              stages.includes(step.stage) &&
+              !['applied', 'verified', 'skipped'].includes(opened.journal.state.steps.get(step.id)?.is ?? 'pending'),
+          )
+          .map((step) => step.id),
+      ),
+      (message) => host.say(message),
+    );
     const result = await apply({
       plan,
       journal: opened.journal,
       registry,
       clients,
       clock: opened.clock,
-      say: (message) => host.say(message),
+      say: moves.say,
       host: runHost({
         session,
         plan,
@@ -199,6 +213,7 @@ export const applyDirectory = async (session: Session, directory: string, option
         },
       },
     });
+    moves.end(result.moves);
     await host.pause();
     if (!options.json) host.result(resultText(result, host.style, host.width));
     else for (const failure of result.failures) host.error(failure.error, failure.after ?? undefined);

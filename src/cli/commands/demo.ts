@@ -4,40 +4,28 @@ import path from 'node:path';
 import { systemClock } from '../../clients/system-clock.js';
 import { canonical } from '../../model/canonical.js';
 import { RoleliftError } from '../../model/error.js';
+import type { Inventory } from '../../model/inventory.js';
 import { defaultPlanOptions } from '../../model/options.js';
-import { counted, duration, visible } from '../../model/text.js';
+import { duration } from '../../model/text.js';
 import { plan as makePlan } from '../../planner/plan.js';
-import { type IdentityRow, identitiesText } from '../../report/identities.js';
-import { proofsText } from '../../report/proofs.js';
-import { reviewText } from '../../report/review.js';
 import { runbook } from '../../report/runbook.js';
-import { usesText } from '../../report/uses.js';
 import { createSandbox, type Sandbox } from '../../sandbox/sandbox.js';
 import { loadScenario } from '../../sandbox/scenario.js';
 import { serve } from '../../sandbox/serve.js';
 import { verifyMoves } from '../../verify/verify.js';
+import { demoIdentities } from '../demo-identities.js';
+import { demoTeller, type Teller } from '../demo-teller.js';
 import { connectTo, scanLive } from '../live.js';
-import { clearForPlan, files, loadRunState, savePlan } from '../plan-directory.js';
+import { clearForPlan, loadRunState, savePlan } from '../plan-directory.js';
+import { enterSandbox } from '../sandbox-env.js';
 import { type GlobalOptions, openSession, type Session } from '../session.js';
-import { useRows } from '../use-rows.js';
+import { shownPath } from '../shown-path.js';
 import { toolName } from '../version.js';
 import { type ApplyArguments, applyDirectory } from './apply.js';
 import { type RollbackArguments, rollbackDirectory } from './rollback.js';
 
-/** Name of what made a pod: the name without the ReplicaSet's hash and the pod's own suffix, or without the ordinal. */
-const workloadName = (pod: string): string => pod.replace(/(-[a-z0-9]{6,10})?-([a-z0-9]{5}|\d+)$/, '');
-
-/** Which role every pod of the estate really gets, asked of the sandbox, which decides by its own rules. */
-const identitiesOf = (sandbox: Sandbox): readonly IdentityRow[] => {
-  const rows = new Map<string, IdentityRow>();
-  for (const pod of sandbox.identities()) {
-    const workload = `${pod.namespace}/${workloadName(pod.pod)}`;
-    for (const { container, role, source } of pod.containers) {
-      rows.set(`${workload} ${container}`, { workload, container, role, via: source });
-    }
-  }
-  return [...rows.values()].sort((left, right) => (left.workload < right.workload ? -1 : 1));
-};
+/** Pods of the demo call AWS that often, so that CloudTrail soon shows them using what they have. */
+const useEveryMs = 500;
 
 export const run = async (_args: readonly string[], given: Record<string, unknown>): Promise<number> => {
   const options = {
@@ -53,12 +41,11 @@ export const run = async (_args: readonly string[], given: Record<string, unknow
   const started = systemClock.monotonic();
   const session = openSession(options, true);
   const directory = path.resolve(options.out ?? (await mkdtemp(path.join(tmpdir(), 'rolelift-demo-'))));
-  const sandbox = createSandbox({ scenario: await loadScenario('demo') });
+  const sandbox = createSandbox({ scenario: await loadScenario('demo'), settings: { useEveryMs } });
   const served = await serve(sandbox);
-  Object.assign(process.env, served.env);
-  delete process.env.AWS_PROFILE;
-  delete process.env.AWS_SESSION_TOKEN;
+  enterSandbox(served.env);
   try {
+    await sandbox.settled();
     return await play(session, sandbox, directory, started);
   } finally {
     await served.close();
@@ -66,51 +53,36 @@ export const run = async (_args: readonly string[], given: Record<string, unknow
   }
 };
 
+const must = (what: string, right: boolean): void => {
+  if (right) return;
+  throw new RoleliftError({
+    code: 'RL902',
+    message: `the demo did not go as it should: ${what}`,
+    remedy: 'Report it, with what rolelift demo --verbose prints.',
+    fault: 'tool',
+  });
+};
+
 const play = async (session: Session, sandbox: Sandbox, directory: string, started: number): Promise<number> => {
-  const { host } = session;
-  const { style, width } = host;
-  const json = session.options.json;
-  const chapter = async (title: string, text: string): Promise<void> => {
-    await host.pause();
-    if (!json) host.result(`\n${style.bold(style.name(`▌ ${title}`))}\n${text}`);
-  };
-  const check = (what: string, right: boolean): void => {
-    if (right) return;
-    throw new RoleliftError({
-      code: 'RL902',
-      message: `the demo did not go as it should: ${what}`,
-      remedy: 'Report it, with what rolelift demo --verbose prints.',
-      fault: 'tool',
-    });
-  };
-
+  const teller = demoTeller(session);
   const before = canonical(sandbox.canonical());
-  const identitiesBefore = identitiesOf(sandbox);
-  await chapter(
-    '1. A cluster and an account, simulated on loopback',
-    'Real HTTP, the real clients; nothing leaves this machine.',
-  );
-
-  const clients = await connectTo(session);
-  const inventory = await scanLive(session, clients);
-  await chapter(
-    '2. scan: who gets which credentials, from what',
-    usesText(inventory, useRows(inventory), style, width),
-  );
+  const { clients, inventory } = await look(session, teller);
+  const identities = () => demoIdentities(sandbox, inventory);
+  const old = identities();
 
   const plan = makePlan(inventory, defaultPlanOptions, {
     createdAt: new Date(systemClock.now()).toISOString(),
     tool: toolName(),
   });
   await clearForPlan(directory);
-  await savePlan(directory, plan, inventory, runbook(plan, directory));
-  await chapter('3. plan: what moves, in which steps, and what is in the way', reviewText(plan, style, width));
+  await savePlan(directory, plan, inventory, runbook(plan, shownPath(directory)));
+  await teller.planned(plan);
 
+  const rehearsing = teller.backstage();
   const { rehearseDirectory } = await import('./rehearse.js');
-  await chapter('4. rehearse: the plan and its rollback on a twin, before anything real', '');
-  check('the rehearsal passes', (await rehearseDirectory(session, directory, true)) === 0);
+  must('the rehearsal passes', (await rehearseDirectory(rehearsing.session, directory, true)) === 0);
+  await teller.rehearsed(directory);
 
-  await chapter('5. apply: prepare and cut over, each identity proven', '');
   const applying = {
     ...session.options,
     lock: 'kube-system/rolelift',
@@ -123,38 +95,36 @@ const play = async (session: Session, sandbox: Sandbox, directory: string, start
     dryRun: false,
     allowFailedRehearsal: false,
   } as unknown as ApplyArguments;
-  const quiet: Session = { ...session, host: { ...host, close: async () => undefined } };
-  // Exit 3: hand-offs wait for their owners, and retire is still to do.
-  check('apply ends well', [0, 3].includes(await applyDirectory(quiet, directory, applying)));
-  const identitiesMoved = identitiesOf(sandbox);
-  await chapter(
-    '6. what each pod really gets now, asked of the simulated cluster',
-    identitiesText(identitiesBefore, identitiesMoved, plan.cluster.accountId, style, width),
-  );
+  // Exit 3: a hand-off waits for its owner, and retire is still to do.
+  must('apply ends well', [0, 3].includes(await applyDirectory(teller.backstage().session, directory, applying)));
+  await sandbox.settled();
+  await teller.applied(plan, await loadRunState(directory), old, identities());
 
-  const looker = {
-    plan,
-    clients,
-    clock: systemClock,
-    signal: session.ended,
-    say: host.say,
-    run: 'demo',
-    proveToken: false,
-  };
-  const proofs = await verifyMoves(looker, await loadRunState(directory));
-  await chapter('7. verify: proven how, since when', proofsText(proofs, null, plan.cluster.accountId, style, width));
-  check(
+  // What CloudTrail tells has whole seconds: a use counts once it is younger than the newest pod by one.
+  await systemClock.sleep(1_500);
+  const proofs = await verifyMoves(
+    {
+      plan,
+      clients,
+      clock: systemClock,
+      signal: session.ended,
+      say: () => undefined,
+      run: 'demo',
+      proveToken: false,
+    },
+    await loadRunState(directory),
+  );
+  await teller.verified(plan, proofs);
+  must(
     'nothing is wrong after the move',
     proofs.every((proof) => proof.state !== 'wrong'),
   );
 
-  await chapter('8. retire: the old annotations go (here without the usual 24 h of soak)', '');
-  check(
-    'retire ends well',
-    [0, 3].includes(await applyDirectory(quiet, directory, { ...applying, stage: 'retire', soak: 0 })),
-  );
+  const retiring = { ...applying, stage: 'retire', soak: 0 } as const;
+  must('retire ends well', [0, 3].includes(await applyDirectory(teller.backstage().session, directory, retiring)));
+  await sandbox.settled();
+  await teller.retired(plan, await loadRunState(directory));
 
-  await chapter('9. rollback: everything back, in the order that loses nobody an identity', '');
   const undoing = {
     ...session.options,
     lock: 'kube-system/rolelift',
@@ -166,22 +136,23 @@ const play = async (session: Session, sandbox: Sandbox, directory: string, start
     gitops: 'handoff',
     dryRun: false,
   } as unknown as RollbackArguments;
-  check('rollback ends well', (await rollbackDirectory(quiet, directory, undoing)) === 0);
-  const identitiesAfter = identitiesOf(sandbox);
-  const same = canonical(identitiesAfter) === canonical(identitiesBefore);
-  check('every pod has its old identity', same);
-  const exact = canonical(sandbox.canonical()) === before;
-  await chapter(
-    'The end',
-    [
-      `${counted(identitiesAfter.length, 'container')} have the identity that they began with; the estate ${exact ? 'is what it was before' : 'differs from before only in what the server keeps (revisions)'}.`,
-      `took ${duration(systemClock.monotonic() - started)}; files: ${visible(directory)}`,
-      `  ${Object.values(files)
-        .filter((name) => name !== files.pause)
-        .join('  ')}`,
-      '',
-      'On your own cluster: rolelift scan, rolelift plan, rolelift rehearse, rolelift apply.',
-    ].join('\n'),
-  );
+  must('rollback ends well', (await rollbackDirectory(teller.backstage().session, directory, undoing)) === 0);
+  await sandbox.settled();
+  const back = identities();
+  must('every pod has its old identity', canonical(back) === canonical(old));
+  await teller.undone(await loadRunState(directory), back, canonical(sandbox.canonical()) === before);
+  await teller.end(directory, duration(systemClock.monotonic() - started));
   return 0;
+};
+
+/** The first chapters: the estate, and what a scan tells of it. */
+const look = async (
+  session: Session,
+  teller: Teller,
+): Promise<{ clients: Awaited<ReturnType<typeof connectTo>>; inventory: Inventory }> => {
+  await teller.begin();
+  const clients = await connectTo(session);
+  const inventory = await scanLive(teller.backstage().session, clients);
+  await teller.scanned(inventory);
+  return { clients, inventory };
 };

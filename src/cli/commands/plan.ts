@@ -12,6 +12,7 @@ import { connectTo, scanLive, stoppable } from '../live.js';
 import { clearForPlan, files, folderName, parseJson, planDirectoryOf, readText, savePlan } from '../plan-directory.js';
 import { type PlanArguments, planOptionsOf } from '../plan-options.js';
 import { type GlobalOptions, openSession, type Session } from '../session.js';
+import { shownPath } from '../shown-path.js';
 import { toolName } from '../version.js';
 
 export interface PlanCommandOptions
@@ -38,11 +39,11 @@ export const run = async (_args: readonly string[], given: Record<string, unknow
   const plan = makePlan(inventory, planOptionsOf(options), { createdAt: new Date().toISOString(), tool: toolName() });
   const directory = path.resolve(options.out ?? path.join('plans', folderName(inventory.cluster.name)));
   await clearForPlan(directory);
-  await savePlan(directory, plan, inventory, runbook(plan, path.relative(process.cwd(), directory) || '.'));
+  await savePlan(directory, plan, inventory, runbook(plan, shownPath(directory)));
   await session.host.pause();
   if (options.json) session.host.result(JSON.stringify(plan));
   else {
-    const here = path.relative(process.cwd(), directory) || '.';
+    const here = shownPath(directory);
     session.host.result(reviewText(plan, session.host.style, session.host.width));
     session.host.result(`\n${nextText(plan, here, session)}`);
   }
@@ -116,7 +117,7 @@ const reseal = async (session: Session, target: string): Promise<number> => {
   const directory = await planDirectoryOf(target);
   const file = path.join(directory, files.plan);
   const plan = resealPlan(parseJson(await readText(file, 'the plan'), file));
-  await savePlan(directory, plan, null, runbook(plan, path.relative(process.cwd(), directory) || '.'));
+  await savePlan(directory, plan, null, runbook(plan, shownPath(directory)));
   const { rehearseDirectory } = await import('./rehearse.js');
   const code = await rehearseDirectory(session, directory, false);
   session.host.result(`sealed anew: ${plan.id} (${plan.digest})`);

@@ -1,17 +1,19 @@
-import path from 'node:path';
 import { defaultUnwindOptions } from '../../engine/run.js';
 import { unwind } from '../../engine/unwind.js';
 import { RoleliftError } from '../../model/error.js';
 import type { Inventory } from '../../model/inventory.js';
+import type { StepState } from '../../model/journal.js';
 import { optionsOf } from '../../planner/options-schema.js';
 import { registry } from '../../steps/registry.js';
 import { callsText } from '../calls-text.js';
 import { connectTo, scanLive } from '../live.js';
+import { moveProgress } from '../move-progress.js';
 import { loadPlan, loadRunState, planDirectoryOf } from '../plan-directory.js';
 import { identify, runHost } from '../run-host.js';
 import { resultText } from '../run-result.js';
 import { findRun, holderName, openRun } from '../run-state.js';
 import { type GlobalOptions, openSession, type Session } from '../session.js';
+import { shownPath } from '../shown-path.js';
 import { toolName } from '../version.js';
 import { stateOption } from './apply.js';
 
@@ -58,13 +60,16 @@ export const run = async (args: readonly string[], given: Record<string, unknown
   });
 };
 
+const isToUndo = (state: StepState | undefined): boolean =>
+  ['applied', 'verified', 'in-flight', 'failed', 'undoing', 'undo-failed'].includes(state?.is ?? 'pending');
+
 export const rollbackDirectory = async (
   session: Session,
   directory: string,
   options: RollbackArguments,
 ): Promise<number> => {
   const { host } = session;
-  const here = path.relative(process.cwd(), directory) || '.';
+  const here = shownPath(directory);
   const plan = await loadPlan(directory);
   if (options.dryRun) {
     const state = await loadRunState(directory);
@@ -74,10 +79,7 @@ export const rollbackDirectory = async (
         plan,
         'undo',
         (step) =>
-          ['applied', 'verified', 'in-flight', 'failed', 'undoing', 'undo-failed'].includes(
-            state.steps.get(step.id)?.is ?? 'pending',
-          ) &&
-          (moves.size === 0 || (step.move !== null && moves.has(step.move))),
+          isToUndo(state.steps.get(step.id)) && (moves.size === 0 || (step.move !== null && moves.has(step.move))),
         host.style,
       ),
     );
@@ -123,13 +125,18 @@ export const rollbackDirectory = async (
       });
       return scanned;
     };
+    const moves = moveProgress(
+      plan,
+      new Set([...opened.journal.state.steps].filter(([, now]) => isToUndo(now)).map(([id]) => id)),
+      (message) => host.say(message),
+    );
     const result = await unwind({
       plan,
       journal: opened.journal,
       registry,
       clients,
       clock: opened.clock,
-      say: (message) => host.say(message),
+      say: moves.say,
       host: runHost({
         session,
         plan,
@@ -162,6 +169,7 @@ export const rollbackDirectory = async (
         },
       },
     });
+    moves.end(result.moves);
     await host.pause();
     if (!options.json) host.result(resultText(result, host.style, host.width));
     else for (const failure of result.failures) host.error(failure.error, failure.after ?? undefined);

@@ -3,6 +3,7 @@ import { usesText } from '../../report/uses.js';
 import { connectTo, scanLive } from '../live.js';
 import { files, folderName, saveJson } from '../plan-directory.js';
 import { type GlobalOptions, openSession } from '../session.js';
+import { shownPath } from '../shown-path.js';
 import { useRows } from '../use-rows.js';
 
 interface ScanArguments extends GlobalOptions {
@@ -21,9 +22,7 @@ export const run = async (_args: readonly string[], given: Record<string, unknow
   if (options.json) session.host.result(JSON.stringify(inventory));
   else {
     session.host.result(usesText(inventory, useRows(inventory), session.host.style, session.host.width));
-    session.host.result(
-      session.host.style.dim(`\nwritten: ${path.relative(process.cwd(), path.join(directory, files.inventory))}`),
-    );
+    session.host.result(session.host.style.dim(`\nwritten: ${shownPath(path.join(directory, files.inventory))}`));
   }
   await session.host.close();
   return 0;
