@@ -69,7 +69,8 @@ export class AwsClient implements AwsWriter {
     const Command = module[`${name}Command`];
     if (Command === undefined) throw new Error(`the SDK has no ${service}:${name}`);
     const answer = await withRetries(
-      this.#options.lanes.lane(this.account, operation.lane),
+      // Requests are counted by account and Region (EC2 API throttling; EKS service quotas), so another Region has a lane of its own.
+      this.#options.lanes.lane(region === this.region ? this.account : `${this.account}/${region}`, operation.lane),
       this.#options.clock,
       this.#options.signal,
       async () => {

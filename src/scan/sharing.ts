@@ -1,9 +1,13 @@
+import pLimit from 'p-limit';
 import { byKey, byText } from '../model/canonical.js';
 import type { NodeRole } from '../model/inventory.js';
 import { type Json, listAt, textAt } from '../model/json.js';
 import { parseRoleArn } from '../model/resource.js';
 import type { SafeAws } from './aws-calls.js';
 import { profileName } from './ec2.js';
+
+/** Regions looked at together. */
+const together = 8;
 
 export interface SharingOf {
   readonly sharedWith: NodeRole['sharedWith'];
@@ -61,7 +65,7 @@ export const lookElsewhere = async (
     if (found === null) known = false;
     return found ?? [];
   };
-  for (const region of names) {
+  const lookAt = async (region: string): Promise<void> => {
     const [reservations, templates, clusters] = await Promise.all([
       all(
         region,
@@ -127,7 +131,9 @@ export const lookElsewhere = async (
           });
       }
     }
-  }
+  };
+  const limit = pLimit(together);
+  await Promise.all(names.map((region) => limit(() => lookAt(region))));
   return {
     of: (role, profiles) => {
       const held = new Set(profiles ?? []);

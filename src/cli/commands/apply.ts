@@ -146,7 +146,11 @@ export const applyDirectory = async (session: Session, directory: string, option
   try {
     let scanned: Promise<Inventory> | null = null;
     const live = (): Promise<Inventory> => {
-      scanned ??= scanLive(session, clients, { managementContext: optionsOf(plan).managementContext ?? undefined });
+      scanned ??= scanLive(session, clients, {
+        managementContext: optionsOf(plan).managementContext ?? undefined,
+        // Who else uses a node role matters only to what touches node roles, and takes a look into every Region.
+        sharing: plan.moves.some((move) => move.from.broker === 'node-role' && !move.blocked),
+      });
       return scanned;
     };
     const refused = refusedSteps(await live(), plan, opened.journal.state);
