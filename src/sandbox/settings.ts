@@ -6,6 +6,8 @@ export interface Settings {
   consistencyDelayMs: number;
   /** How long a new or changed Pod Identity association stays without effect. */
   associationLagMs: number;
+  /** How long the Pod Identity agent goes on serving a pod that it served before the association was deleted (agent: renewal about every 3 h). */
+  agentCacheMs: number;
   cloudtrailLagMs: number;
   lastUsedLagMs: number;
   /** How long an add-on takes to change. */
@@ -21,6 +23,7 @@ export const defaultSettings: Settings = {
   latencyMs: 0,
   consistencyDelayMs: 0,
   associationLagMs: 0,
+  agentCacheMs: 3 * 3600_000,
   cloudtrailLagMs: 0,
   lastUsedLagMs: 0,
   addonMs: 200,

@@ -23,12 +23,21 @@ export interface Running {
 
 /** An environment without the settings of whoever runs the tests. */
 export const cleanEnv = (more: Readonly<Record<string, string>> = {}): Record<string, string> => {
-  const kept = Object.entries(process.env).filter(([name]) => !/^(AWS_|KUBE|HTTPS?_PROXY|https?_proxy|NO_COLOR|CI$|VITEST|NODE_OPTIONS)/.test(name));
+  const kept = Object.entries(process.env).filter(
+    ([name]) => !/^(AWS_|KUBE|HTTPS?_PROXY|https?_proxy|NO_COLOR|CI$|VITEST|NODE_OPTIONS)/.test(name),
+  );
   return { ...(Object.fromEntries(kept) as Record<string, string>), AWS_EC2_METADATA_DISABLED: 'true', ...more };
 };
 
-export const start = (args: readonly string[], options: { readonly env?: Readonly<Record<string, string>>; readonly cwd?: string } = {}): Running => {
-  const child = spawn(process.execPath, [program, ...args], { env: cleanEnv(options.env), cwd: options.cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+export const start = (
+  args: readonly string[],
+  options: { readonly env?: Readonly<Record<string, string>>; readonly cwd?: string } = {},
+): Running => {
+  const child = spawn(process.execPath, [program, ...args], {
+    env: cleanEnv(options.env),
+    cwd: options.cwd,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let out = '';
   let err = '';
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {
@@ -37,12 +46,17 @@ export const start = (args: readonly string[], options: { readonly env?: Readonl
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     err += text;
   });
-  const ended = new Promise<Ended>((resolve) => child.on('close', (code, signal) => resolve({ code, signal, out, err })));
+  const ended = new Promise<Ended>((resolve) =>
+    child.on('close', (code, signal) => resolve({ code, signal, out, err })),
+  );
   return { child, ended, out: () => out, err: () => err };
 };
 
 /** Runs the built program as a user would and waits for its end. */
-export const rolelift = (args: readonly string[], options: { readonly env?: Readonly<Record<string, string>>; readonly cwd?: string } = {}): Promise<Ended> => start(args, options).ended;
+export const rolelift = (
+  args: readonly string[],
+  options: { readonly env?: Readonly<Record<string, string>>; readonly cwd?: string } = {},
+): Promise<Ended> => start(args, options).ended;
 
 const folders: string[] = [];
 afterEach(() => {
@@ -68,7 +82,8 @@ export const startSandbox = async (args: readonly string[] = []): Promise<Runnin
   const running = start(['sandbox', '--json', ...args]);
   const deadline = Date.now() + 20_000;
   while (!running.out().includes('\n')) {
-    if (running.child.exitCode !== null || Date.now() > deadline) throw new Error(`the sandbox did not start: ${running.err()}`);
+    if (running.child.exitCode !== null || Date.now() > deadline)
+      throw new Error(`the sandbox did not start: ${running.err()}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   const env = JSON.parse(running.out()) as Record<string, string>;
@@ -81,7 +96,10 @@ export const startSandbox = async (args: readonly string[] = []): Promise<Runnin
       await running.ended;
     },
     async control(method, name, body) {
-      const answer = await fetch(`${url}/_sandbox/${name}`, { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
+      const answer = await fetch(`${url}/_sandbox/${name}`, {
+        method,
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
       const text = await answer.text();
       if (!answer.ok) throw new Error(`${method} ${name}: ${answer.status} ${text}`);
       return text === '' ? null : (JSON.parse(text) as unknown);

@@ -79,7 +79,8 @@ const associate = (call: EksCall, cluster: EksCluster, addon: AddonRecord): EksC
   const listed = given.filter(isObject);
   const accounts = new Set(listed.map((each) => textAt(each, 'serviceAccount')));
   let next = cluster;
-  for (const old of owned(cluster, addon)) if (!accounts.has(old.serviceAccount)) next = dropAssociation(next, old);
+  for (const old of owned(cluster, addon))
+    if (!accounts.has(old.serviceAccount)) next = dropAssociation(next, old, call.world.now());
   for (const each of listed) {
     const serviceAccount = textAt(each, 'serviceAccount') ?? '';
     const role = textAt(each, 'roleArn') ?? '';
@@ -234,7 +235,7 @@ export const addonOperations = {
     const { cluster, addon } = find(call, 'eks:DeleteAddon', false);
     const preserve = call.query.get('preserve') === 'true';
     let next = cluster;
-    if (!preserve) for (const each of owned(cluster, addon)) next = dropAssociation(next, each);
+    if (!preserve) for (const each of owned(cluster, addon)) next = dropAssociation(next, each, call.world.now());
     const leaving: AddonRecord = {
       ...addon,
       busy: 'DELETING',

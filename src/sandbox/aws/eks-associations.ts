@@ -47,8 +47,9 @@ export const putAssociation = (cluster: EksCluster, record: AssociationRecord): 
   ...cluster,
   associations: { ...cluster.associations, [key(record.namespace, record.serviceAccount)]: record },
 });
-export const dropAssociation = (cluster: EksCluster, record: AssociationRecord): EksCluster => ({
+export const dropAssociation = (cluster: EksCluster, record: AssociationRecord, at: number): EksCluster => ({
   ...cluster,
+  ended: [...(cluster.ended ?? []), { association: record, at }],
   associations: Object.fromEntries(
     Object.entries(cluster.associations).filter(([name]) => name !== key(record.namespace, record.serviceAccount)),
   ),
@@ -166,7 +167,7 @@ export const associationOperations = {
   DeletePodIdentityAssociation: ((call) => {
     const { cluster, found } = byId(call, 'eks:DeletePodIdentityAssociation', false);
     if (found.ownerArn !== null) throw badRequest(`Association ${found.id} is managed by ${found.ownerArn}`);
-    storeCluster(call, dropAssociation(cluster, found));
+    storeCluster(call, dropAssociation(cluster, found, call.world.now()));
     return { association: full(cluster.name, found) };
   }) as EksOperation,
 

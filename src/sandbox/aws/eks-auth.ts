@@ -28,6 +28,29 @@ export const effectiveAssociation = (
   return null;
 };
 
+/**
+ * The role that the agent still has credentials of for a pod that it has served since before the association was deleted: they
+ * stay valid until they expire (EKS: DeletePodIdentityAssociation), and the agent asks for new ones only then.
+ */
+export const keptByAgent = (
+  world: World,
+  pod: { readonly namespace: string; readonly serviceAccount: string; readonly servedSince: number },
+): RoleRecord | null => {
+  if (effectiveAssociation(world, pod.namespace, pod.serviceAccount) !== null) return null;
+  for (const account of world.accounts.values())
+    for (const cluster of account.clusters.values()) {
+      const kept = (cluster.ended ?? []).findLast(
+        ({ association, at }) =>
+          association.namespace === pod.namespace &&
+          association.serviceAccount === pod.serviceAccount &&
+          pod.servedSince <= at &&
+          world.now() < at + world.settings.agentCacheMs,
+      );
+      if (kept !== undefined) return world.role(kept.association.targetRole ?? kept.association.role) ?? null;
+    }
+  return null;
+};
+
 const tagsFor = (cluster: EksCluster, claims: PodClaims): Texts => ({
   'eks-cluster-arn': cluster.arn,
   'eks-cluster-name': cluster.name,

@@ -119,6 +119,8 @@ export interface EksCluster {
   readonly addons: Readonly<Record<string, AddonRecord>>;
   /** By `namespace/serviceAccount`. */
   readonly associations: Readonly<Record<string, AssociationRecord>>;
+  /** Associations that are gone, with when: the agent's cache outlives them. */
+  readonly ended?: readonly { readonly association: AssociationRecord; readonly at: number }[];
   readonly updates: readonly UpdateRecord[];
 }
 

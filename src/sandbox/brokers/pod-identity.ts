@@ -1,6 +1,6 @@
 import { type JsonObject, listAt, textAt } from '../../model/json.js';
 import { contextOf, roleMay } from '../aws/caller.js';
-import { assumeForPod } from '../aws/eks-auth.js';
+import { assumeForPod, keptByAgent } from '../aws/eks-auth.js';
 import { AwsFault } from '../aws/fault.js';
 import type { RoleRecord } from '../aws/records.js';
 import { assumeWithClaims } from '../aws/sts.js';
@@ -107,6 +107,12 @@ const containerCredentials = (estate: Estate, pod: PodRead, container: Container
     return { source, got: `no token for pods.eks.amazonaws.com at ${file}` };
   if (pod.node === null || !agentOn(estate, pod.node))
     return { source, got: `no Pod Identity agent is ready on ${pod.node ?? 'any node'}` };
+  const cached = keptByAgent(estate.world, {
+    namespace: pod.namespace,
+    serviceAccount: pod.serviceAccount,
+    servedSince: readySince(pod.raw),
+  });
+  if (cached !== null) return { source, got: cached };
   const auto = instanceOf(estate, pod.node) === null;
   const node = nodeRole(estate, pod.node);
   if (!auto && typeof node === 'string') return { source, got: node };
@@ -117,6 +123,12 @@ const containerCredentials = (estate: Estate, pod: PodRead, container: Container
   } catch (thrown) {
     return { source, got: refusal(thrown) };
   }
+};
+/** Since when a pod is ready, milliseconds since 1970; never where it is not. */
+const readySince = (pod: JsonObject): number => {
+  const ready = listAt(pod, 'status', 'conditions').find((each) => textAt(each, 'type') === 'Ready');
+  if (textAt(ready, 'status') !== 'True') return Number.POSITIVE_INFINITY;
+  return Date.parse(textAt(ready, 'lastTransitionTime') ?? '') || 0;
 };
 const mayNot = (estate: Estate, role: RoleRecord): boolean =>
   roleMay(estate.world, role, 'eks-auth:AssumeRoleForPodIdentity', '*', contextOf(callerFor(estate, role, 'agent'))) !==
