@@ -1,3 +1,4 @@
+import type { NodeHttpHandler } from '@smithy/node-http-handler';
 import { RoleliftError } from '../model/error.js';
 import { textAt } from '../model/json.js';
 import type { AwsWriter } from '../model/ports.js';
@@ -25,12 +26,14 @@ export class AwsAccounts {
   readonly #shared: Shared;
   readonly #clients = new Map<string, AwsWriter>();
   readonly #home: AwsClient;
+  readonly #credentials: AwsClientOptions['credentials'];
   #caller: Promise<Caller> | null = null;
   #known: Caller | null = null;
 
   constructor(options: AccountOptions, shared: Shared, home: AwsClientOptions['credentials']) {
     this.#options = options;
     this.#shared = shared;
+    this.#credentials = home;
     this.#home = new AwsClient({ ...shared, account: 'default', credentials: home });
   }
 
@@ -80,7 +83,14 @@ export class AwsAccounts {
         const { fromTemporaryCredentials } = await import('@aws-sdk/credential-providers');
         return fromTemporaryCredentials({
           params: { RoleArn: role, RoleSessionName: 'rolelift-account' },
-          clientConfig: { region: this.#shared.region },
+          // Without these the SDK would assume the role with its own default chain and go past the proxy.
+          ...(this.#credentials === undefined ? {} : { masterCredentials: this.#credentials }),
+          clientConfig: {
+            region: this.#shared.region,
+            ...(this.#shared.requestHandler === undefined
+              ? {}
+              : { requestHandler: this.#shared.requestHandler as NodeHttpHandler }),
+          },
         })();
       });
     }

@@ -20,7 +20,15 @@ export interface ClientOptions extends Partial<AccountOptions> {
   readonly clock?: Clock;
   readonly timeoutMs?: number;
   /** Everything goes over these instead of sockets: a twin inside this process. */
-  readonly inProcess?: { readonly kubernetes: Transport; readonly aws: Transport; readonly server: string } | undefined;
+  readonly inProcess?: InProcess | undefined;
+}
+
+/** A twin inside this process; `contexts`: the API servers of other contexts, as a management cluster's. */
+export interface InProcess {
+  readonly kubernetes: Transport;
+  readonly aws: Transport;
+  readonly server: string;
+  readonly contexts?: Readonly<Record<string, Transport>>;
 }
 
 /** The clients of one run, and what only the shell of the program asks of them. */
@@ -96,7 +104,11 @@ export const createClients = async (options: ClientOptions): Promise<AllClients>
       let found = clusters.get(cluster);
       if (found === undefined) {
         found = lazily(async () => {
-          const other = await connect({ kubeconfig: options.kubeconfig, context: cluster });
+          const within = inProcess?.contexts?.[cluster];
+          const other =
+            within === undefined || inProcess === undefined
+              ? await connect({ kubeconfig: options.kubeconfig, context: cluster })
+              : { server: inProcess.server, send: within, sendFresh: within };
           return new KubernetesClient({
             ...shared,
             server: other.server,
