@@ -1,0 +1,420 @@
+import type { Inventory } from '../model/inventory.js';
+import { type JsonObject, listAt, textAt } from '../model/json.js';
+import type { Plan } from '../model/plan.js';
+import type { Stage } from '../model/words.js';
+import type { ContainerIdentity, PodIdentity } from '../sandbox/brokers/pod-identity.js';
+import type { Sandbox } from '../sandbox/sandbox.js';
+import { podView } from '../scan/pod-view.js';
+import { type AccessText, accessOf } from './access.js';
+import { objectOf, ownerTitle, podFromTemplate, type Subject, subjectsOf } from './estate-subjects.js';
+import type { IdentityModel } from './model.js';
+import { Reread } from './reread.js';
+import { forkTwin, type Twin } from './twin.js';
+import type { Write } from './writes.js';
+
+/** Something that must never be so, and is. */
+export interface Violation {
+  readonly message: string;
+  /** `Deployment payments/api` */
+  readonly subject: string;
+  readonly move: string | null;
+}
+
+export type Phase = Stage | 'rollback';
+
+export interface WatchOptions {
+  readonly plan: Plan;
+  readonly inventory: Inventory;
+  readonly model: IdentityModel;
+  /** The estate before anything was done; nobody else may use it. */
+  readonly start: Twin;
+}
+
+/** Roles by container, of one pod. */
+type Roles = ReadonlyMap<string, string | null>;
+
+const rolesOf = (identity: PodIdentity): Roles =>
+  new Map(identity.containers.map((each: ContainerIdentity) => [each.container, each.role]));
+
+const isOver = (pod: JsonObject): boolean =>
+  ['Succeeded', 'Failed'].includes(textAt(pod, 'status', 'phase') ?? '') ||
+  textAt(pod, 'metadata', 'deletionTimestamp') !== undefined;
+
+/**
+ * Holds one play to the invariants: each pod of a move gets `from` or `to` of its own move and nothing else, every other pod what it had;
+ * for pods that run and for any pod created at this moment. What a pod gets is the sandbox's to say; the identity model is asked the
+ * same and has to agree (H23). After a write only those answers are asked again that have read what was written.
+ */
+export class Watch {
+  readonly #options: WatchOptions;
+  readonly #subjects: ReadonlyMap<string, Subject>;
+  readonly #byKey = new Map<string, Set<string>>();
+  readonly #reread: Reread;
+  readonly #base = new Map<string, Roles | null>();
+  readonly #templates = new Map<string, JsonObject | null>();
+  readonly #access = new Map<string, AccessText | null>();
+  readonly #pods = new Map<string, Set<string>>();
+  readonly #owners = new Map<string, string>();
+  readonly #dirty = new Set<string>();
+  readonly #found = new Map<string, Violation>();
+  readonly #network: readonly string[];
+  readonly #stopListening: () => void;
+  readonly #twin: Twin;
+  #listening = false;
+  phase: Phase = 'prepare';
+  /** States that were checked, and answers that were asked. */
+  states = 0;
+  answers = 0;
+
+  constructor(twin: Twin, options: WatchOptions) {
+    this.#twin = twin;
+    this.#options = options;
+    this.#subjects = subjectsOf(options.inventory, options.plan);
+    this.#reread = new Reread(options.model.worldOf(options.inventory));
+    for (const subject of this.#subjects.values())
+      for (const key of this.#keysOf(subject)) this.#index(key, subject.title);
+    for (const pod of twin.sandbox.view.list('v1', 'Pod')) this.#noted(pod, false);
+    this.#dirty.clear();
+    this.#listening = true;
+    this.#network = this.#cniNodes();
+    this.#stopListening = twin.sandbox.cluster.listen((event) => {
+      if (event.table === '/pods') this.#noted(event.object, event.type === 'DELETED');
+    });
+  }
+
+  get violations(): readonly Violation[] {
+    return [...this.#found.values()];
+  }
+
+  stop(): void {
+    this.#listening = false;
+    this.#stopListening();
+  }
+
+  /** Asks about every workload and every pod, as at the beginning and at the end of a stage. */
+  everything(): void {
+    this.states += 1;
+    const peek = forkTwin(this.#twin);
+    this.#reread.read(['all'], this.#twin.sandbox);
+    for (const subject of this.#subjects.values()) {
+      this.#askNew(subject, peek.sandbox);
+      this.#askRunning(subject.title);
+      this.#askAccess(subject);
+    }
+    this.#dirty.clear();
+    this.#askNetwork();
+    peek.sandbox.stop();
+  }
+
+  /** Pods that controllers made or changed since the last look. */
+  movements(): void {
+    if (this.#dirty.size === 0) return;
+    this.states += 1;
+    const dirty = [...this.#dirty];
+    this.#dirty.clear();
+    for (const key of dirty) this.#askPod(key);
+  }
+
+  /** One write was carried out. */
+  after(write: Write): void {
+    this.states += 1;
+    const { sandbox } = this.#twin;
+    this.#reread.read(write.keys, sandbox);
+    const peek = forkTwin(this.#twin);
+    for (const title of this.#touchedBy(write.keys)) {
+      const subject = this.#subjects.get(title) as Subject;
+      this.#askNew(subject, peek.sandbox);
+      this.#askRunning(title);
+      this.#askAccess(subject);
+    }
+    peek.sandbox.stop();
+    this.movements();
+    if (write.keys.some((key) => /^(role|policy|associations?|all|workload:daemonsets)/.test(key))) this.#askNetwork();
+  }
+
+  /** Before anything: does the twin give every pod what the plan says that it has? */
+  beginning(): void {
+    for (const subject of this.#subjects.values()) {
+      const { move } = subject;
+      if (move === null || move.from.role === null || move.to === null) continue;
+      for (const key of this.#pods.get(subject.title) ?? []) {
+        const pod = this.#pod(key);
+        if (pod === null || isOver(pod) || textAt(pod, 'spec', 'nodeName') === undefined) continue;
+        const roles = [...rolesOf(this.#ask(pod)).values()];
+        if (!roles.includes(move.from.role))
+          this.#wrong(
+            subject,
+            `before anything was done, ${subject.title} gets ${said(roles)}, and the plan takes it to have ${move.from.role}`,
+          );
+      }
+    }
+    this.everything();
+  }
+
+  #wrong(subject: Subject | null, message: string, title = subject?.title ?? ''): void {
+    if (!this.#found.has(message))
+      this.#found.set(message, { message, subject: title, move: subject?.move?.id ?? null });
+  }
+
+  #index(key: string, title: string): void {
+    const list = this.#byKey.get(key);
+    if (list === undefined) this.#byKey.set(key, new Set([title]));
+    else list.add(title);
+  }
+
+  /** Everything that the answers about a workload read, in the words of writes.ts. */
+  #keysOf({ workload, move }: Subject): ReadonlySet<string> {
+    const { model } = this.#options;
+    const { world } = this.#reread;
+    const { namespace = '', name } = workload.ref;
+    const keys = new Set<string>([`name:${namespace}/${name}`, `namespace:${namespace}`]);
+    const account = (of: string): void => {
+      keys.add(`account:${of}`);
+      keys.add(`association:${of}`);
+    };
+    account(`${namespace}/${workload.template.serviceAccount}`);
+    const answered = model.answer(model.admit(workload.template, world), world, { node: null });
+    for (const key of answered.readFrom) {
+      const role = /^iam:(\d{12})::Role:(.+)$/.exec(key);
+      const provider = /^iam:(\d{12})::OIDCProvider:/.exec(key);
+      if (role !== null) keys.add(`role:${role[1]}/${role[2]}`);
+      else if (provider !== null) keys.add(`provider:${provider[1]}`);
+    }
+    for (const arn of [move?.from.role, move?.to?.role, move?.to?.associationRole]) {
+      const parts = /^arn:[^:]+:iam::(\d{12}):role\/(?:.*\/)?([^/]+)$/.exec(arn ?? '');
+      if (parts !== null) {
+        keys.add(`role:${parts[1]}/${parts[2]}`);
+        keys.add(`provider:${parts[1]}`);
+      }
+    }
+    if (move?.to != null) account(move.to.serviceAccount);
+    return keys;
+  }
+
+  #touchedBy(keys: readonly string[]): ReadonlySet<string> {
+    const found = new Set<string>();
+    for (const key of keys) {
+      if (key === 'all' || key === 'associations' || key.startsWith('policy:')) return new Set(this.#subjects.keys());
+      if (key === 'binding') {
+        for (const [title, subject] of this.#subjects) if (subject.move !== null) found.add(title);
+        continue;
+      }
+      const workload = /^workload:[^/]+\/(.*)$/.exec(key);
+      for (const title of this.#byKey.get(workload === null ? key : `name:${workload[1]}`) ?? []) found.add(title);
+      const pod = /^pod:(.*)$/.exec(key)?.[1];
+      if (pod !== undefined) this.#dirty.add(pod);
+    }
+    return found;
+  }
+
+  #noted(pod: JsonObject, gone: boolean): void {
+    const key = `${textAt(pod, 'metadata', 'namespace') ?? ''}/${textAt(pod, 'metadata', 'name') ?? ''}`;
+    if (gone) {
+      const title = this.#owners.get(key);
+      if (title !== undefined) this.#pods.get(title)?.delete(key);
+      this.#owners.delete(key);
+      this.#dirty.delete(key);
+      return;
+    }
+    if (this.#dirty.size === 0 && this.#listening) this.#twin.clock.after(1, () => this.movements());
+    if (!this.#owners.has(key)) {
+      const title = ownerTitle(this.#twin.sandbox, pod);
+      this.#owners.set(key, title);
+      const list = this.#pods.get(title);
+      if (list === undefined) this.#pods.set(title, new Set([key]));
+      else list.add(key);
+    }
+    this.#dirty.add(key);
+  }
+
+  #pod(key: string): JsonObject | null {
+    const [namespace = '', name = ''] = key.split('/');
+    return this.#twin.sandbox.view.get('v1', 'Pod', namespace, name);
+  }
+
+  #ask(pod: JsonObject): PodIdentity {
+    this.answers += 1;
+    return this.#twin.sandbox.identityOf(
+      textAt(pod, 'metadata', 'namespace') ?? '',
+      textAt(pod, 'metadata', 'name') ?? '',
+    ) as PodIdentity;
+  }
+
+  #askRunning(title: string): void {
+    for (const key of this.#pods.get(title) ?? []) {
+      this.#dirty.delete(key);
+      this.#askPod(key);
+    }
+  }
+
+  #askPod(key: string): void {
+    const pod = this.#pod(key);
+    const title = this.#owners.get(key);
+    const subject = title === undefined ? undefined : this.#subjects.get(title);
+    const node = textAt(pod, 'spec', 'nodeName');
+    if (pod === null || subject === undefined || node === undefined || isOver(pod)) return;
+    const identity = this.#ask(pod);
+    this.#judge(subject, node, identity, `pod ${key}`);
+    this.#compare(subject, node, pod, identity, `pod ${key}`);
+  }
+
+  /** A pod that would be created at this moment, wherever it can make a difference. */
+  #askNew(subject: Subject, peek: Sandbox): void {
+    const wanted = podFromTemplate(peek, subject);
+    if (wanted === null) return;
+    let pod: JsonObject;
+    try {
+      pod = peek.cluster.create(wanted);
+    } catch (thrown) {
+      this.#wrong(subject, `no new pod of ${subject.title} would be admitted: ${(thrown as Error).message}`);
+      return;
+    }
+    for (const node of this.#nodesFor(subject)) {
+      this.answers += 1;
+      const identity = peek.identityOfNew({ object: pod, node });
+      this.#judge(subject, node, identity, 'a pod that is created at this moment');
+      this.#compare(subject, node, pod, identity, 'a pod that is created at this moment');
+    }
+  }
+
+  #nodesFor({ title, workload }: Subject): readonly string[] {
+    const nodes = new Set<string>();
+    for (const key of this.#pods.get(title) ?? []) {
+      const node = textAt(this.#pod(key), 'spec', 'nodeName');
+      if (node !== undefined) nodes.add(node);
+      if (nodes.size >= 2) break;
+    }
+    for (const node of this.#reread.world.nodeKindsFor(workload.template).slice(0, 4))
+      if (this.#twin.sandbox.view.get('v1', 'Node', undefined, node.name) !== null) nodes.add(node.name);
+    return [...nodes];
+  }
+
+  /** What a pod of that workload had on that node before anything was done; null where there was none to ask. */
+  #before(subject: Subject, node: string): Roles | null {
+    const key = `${subject.title} ${node}`;
+    const known = this.#base.get(key);
+    if (known !== undefined) return known;
+    const { sandbox } = this.#options.start;
+    let pod = this.#templates.get(subject.title);
+    if (pod === undefined) {
+      pod = this.#firstPod(subject);
+      this.#templates.set(subject.title, pod);
+    }
+    const roles = pod === null ? null : rolesOf(sandbox.identityOfNew({ object: pod, node }));
+    this.#base.set(key, roles);
+    return roles;
+  }
+
+  #firstPod(subject: Subject): JsonObject | null {
+    const { sandbox } = this.#options.start;
+    const wanted = podFromTemplate(sandbox, subject);
+    if (wanted === null)
+      return (
+        sandbox.view
+          .list('v1', 'Pod', subject.workload.ref.namespace)
+          .find((pod) => ownerTitle(sandbox, pod) === subject.title) ?? null
+      );
+    const peek = forkTwin(this.#options.start);
+    try {
+      return peek.sandbox.cluster.create(wanted);
+    } catch {
+      return null;
+    } finally {
+      peek.sandbox.stop();
+    }
+  }
+
+  #judge(subject: Subject, node: string, identity: PodIdentity, which: string): void {
+    const before = this.#before(subject, node);
+    if (before === null) return;
+    const { move } = subject;
+    const others = new Set(before.values());
+    const to = move?.to != null && this.phase !== 'prepare' ? [move.to.role, move.to.associationRole] : [];
+    for (const { container, role, error } of identity.containers) {
+      const had = before.has(container) ? before.get(container) : null;
+      if (role === had || (role !== null && to.includes(role))) continue;
+      if (!before.has(container) && others.has(role)) continue;
+      const why = error === null ? '' : ` (${error})`;
+      const may =
+        move === null
+          ? `it is no part of any move and had ${said([had ?? null])}`
+          : this.phase === 'prepare'
+            ? `nothing that runs may change in prepare; it had ${said([had ?? null])}`
+            : `it may have ${said([had ?? null])} or ${said([move.to?.role ?? null])}`;
+      this.#wrong(subject, `${subject.title}: ${which}, container ${container}, gets ${said([role])}${why}: ${may}`);
+    }
+  }
+
+  /** Whether the identity model says the same as the sandbox. What the model does not claim to know is not held against it. */
+  #compare(subject: Subject, node: string, pod: JsonObject, identity: PodIdentity, which: string): void {
+    const { model } = this.#options;
+    const view = podView(pod, textAt(pod, 'metadata', 'namespace') ?? '');
+    const answered = model.answer(view, this.#reread.world, { node });
+    if (answered.certainty !== 'known') return;
+    const normal = new Set(listAt(pod, 'spec', 'containers').map((each) => textAt(each, 'name') ?? ''));
+    const roles = new Set(
+      identity.containers.flatMap(({ container, role }) => (normal.has(container) && role !== null ? [role] : [])),
+    );
+    if (roles.size > 1) return;
+    const real = [...roles][0] ?? null;
+    const claimed = answered.wins?.assumable === 'no' ? null : answered.role;
+    if (real === claimed) return;
+    const why = identity.containers.find(({ error }) => error !== null)?.error ?? '';
+    this.#wrong(
+      subject,
+      `${subject.title}: ${which} gets ${said([real])} on the twin${why === '' ? '' : ` (${why})`}, and the identity model says ${said([claimed])} (${answered.reason})`,
+    );
+  }
+
+  /** A pod that gets another service account keeps what the old one was allowed and could pull (H18). */
+  #askAccess(subject: Subject): void {
+    if (subject.move === null) return;
+    const before = this.#accessBefore(subject);
+    if (before === null) return;
+    const object = objectOf(this.#twin.sandbox, subject.workload);
+    const pod = object === null ? null : podFromTemplate(this.#twin.sandbox, subject);
+    if (pod === null) return;
+    const now = accessOf(this.#twin.sandbox, pod);
+    const lost = [...before].filter((each) => !now.has(each));
+    if (lost.length > 0)
+      this.#wrong(subject, `${subject.title}: a pod that is created at this moment loses ${lost.join(', ')}`);
+  }
+
+  #accessBefore(subject: Subject): AccessText | null {
+    const known = this.#access.get(subject.title);
+    if (known !== undefined) return known;
+    const { sandbox } = this.#options.start;
+    const pod = podFromTemplate(sandbox, subject);
+    const access = pod === null ? null : accessOf(sandbox, pod);
+    this.#access.set(subject.title, access);
+    return access;
+  }
+
+  /** Nodes whose pods must keep getting addresses; none where no step touches what the CNI may do. */
+  #cniNodes(): readonly string[] {
+    const touches = new Set(['update-addon', 'detach-role-policy', 'delete-role-policy', 'install-pod-identity-agent']);
+    const moved = this.#options.plan.moves.some((move) => move.from.broker === 'node-role' && !move.blocked);
+    if (!moved && !this.#options.plan.steps.some((step) => touches.has(step.kind))) return [];
+    const { sandbox } = this.#options.start;
+    return sandbox.view
+      .list('v1', 'Node')
+      .map((node) => textAt(node, 'metadata', 'name') ?? '')
+      .filter((node) => sandbox.canAttachAddresses(node));
+  }
+
+  #askNetwork(): void {
+    for (const node of this.#network)
+      if (
+        this.#twin.sandbox.view.get('v1', 'Node', undefined, node) !== null &&
+        !this.#twin.sandbox.canAttachAddresses(node)
+      )
+        this.#wrong(
+          null,
+          `new pods on node ${node} would get no address any more: the CNI lost its permission`,
+          `Node ${node}`,
+        );
+  }
+}
+
+const said = (roles: readonly (string | null)[]): string =>
+  [...new Set(roles)].map((role) => role ?? 'no role').join(' and ') || 'no role';
