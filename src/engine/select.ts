@@ -43,19 +43,18 @@ export const select = (
     )
       skipped.add(step.id);
 
-  // Shared steps come along where a wanted move needs them; without any filter also those that no move's step names.
+  // Shared steps come along where a wanted move needs them; without any filter also those that nothing depends on, with all they need.
   const needed = new Set<string>();
-  const stack = plan.steps.filter(({ move }) => move !== null && wanted.has(move)).map(({ id }) => id);
+  const hasDependents = new Set(plan.steps.flatMap(({ dependsOn }) => dependsOn));
+  const stack = plan.steps
+    .filter(({ id, move }) => (move !== null ? wanted.has(move) : options.moves === null && !hasDependents.has(id)))
+    .map(({ id }) => id);
   for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
     if (needed.has(next)) continue;
     needed.add(next);
     stack.push(...(byId.get(next)?.dependsOn ?? []));
   }
-  const hasDependents = new Set(plan.steps.flatMap(({ dependsOn }) => dependsOn));
-  const isAsked = (step: Step): boolean =>
-    step.move !== null
-      ? wanted.has(step.move)
-      : needed.has(step.id) || (options.moves === null && !hasDependents.has(step.id));
+  const isAsked = (step: Step): boolean => (step.move !== null ? wanted.has(step.move) : needed.has(step.id));
 
   /** Something near a skipped step was undone since: whether it is true must be looked at anew. */
   const reopened = new Set<string>();

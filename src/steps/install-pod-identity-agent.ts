@@ -93,11 +93,13 @@ export const installPodIdentityAgent = defineStep<InstallPodIdentityAgentParams>
     const list = await aws.call('eks', 'ListPodIdentityAssociations', { clusterName: cluster });
     if (listAt(list, 'associations').length > 0)
       return { is: 'done', how: 'kept', note: 'associations of others need the agent' };
-    try {
-      await aws.call('eks', 'DeleteAddon', { clusterName: cluster, addonName });
-    } catch (thrown) {
-      if (!isGone(thrown)) throw thrown;
-    }
+    // An interrupted undo has asked for it already.
+    if (addon.status !== 'DELETING')
+      try {
+        await aws.call('eks', 'DeleteAddon', { clusterName: cluster, addonName });
+      } catch (thrown) {
+        if (!isGone(thrown)) throw thrown;
+      }
     await ctx.until('EKS is removing the Pod Identity agent', 600_000, async () =>
       (await readAddon(aws, cluster, addonName)) === null ? true : null,
     );

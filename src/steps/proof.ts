@@ -16,7 +16,7 @@ export interface ConfiguredAnswer {
   readonly pods: number;
   /** Pods that are not right, with the reasons. */
   readonly wrong: readonly { readonly pod: string; readonly reasons: readonly string[] }[];
-  /** Workloads without any pod to look at: CronJobs between runs, zero replicas (H25). */
+  /** Workloads without a pod that could prove it: CronJobs between runs or whose run began before, zero replicas (H25). */
   readonly without: readonly string[];
   /** Creation of the newest pod, milliseconds since 1970; 0 without pods. */
   readonly newest: number;
@@ -35,21 +35,28 @@ export const configured = async (
   let newest = 0;
   for (const workload of workloads) {
     const found = await podsToJudge(ctx as ReadCtx, workload);
-    if (found.length === 0) without.push(workloadId(workload));
+    const ofRun = isOfRun(workload);
+    let proving = 0;
     for (const pod of found) {
+      const reasons = lacks(pod, identity, account);
+      // A run keeps what it began with, and what has ended says nothing of the next: neither is wrong, neither proves.
+      if (reasons.length > 0 && ofRun) continue;
+      proving += 1;
       pods += 1;
       newest = Math.max(newest, createdAt(pod));
-      const reasons = lacks(pod, identity, account);
       if (reasons.length > 0) wrong.push({ pod: podName(pod), reasons });
     }
+    if (proving === 0) without.push(workloadId(workload));
   }
   return { pods, wrong, without, newest };
 };
 
+const isOfRun = ({ kind }: WorkloadParam): boolean => kind === 'CronJob' || kind === 'Job';
+
 /** Live pods; for CronJobs and Jobs without any, the youngest that has ended: a run since is a proof too (H25). */
 const podsToJudge = async (ctx: ReadCtx, workload: WorkloadParam): Promise<readonly JsonObject[]> => {
   const live = await livePods(ctx, workload);
-  if (live.length > 0 || !['CronJob', 'Job'].includes(workload.kind)) return live;
+  if (live.length > 0 || !isOfRun(workload)) return live;
   const kubernetes = ctx.kubernetes();
   const { namespace } = workload;
   const owners = new Set<string>();

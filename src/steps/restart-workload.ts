@@ -23,6 +23,7 @@ import { stepError } from './step-errors.js';
 import {
   finishRoll,
   insideTemplate,
+  letRollEnd,
   livePods,
   madeAnew,
   mannerOf,
@@ -221,8 +222,13 @@ export const shedIdentity = async (
   const why = `pods of ${workload.namespace}/${workload.name} still carry the new identity`;
   const manner = mannerOf(object, workload);
   const bears = (pod: JsonObject): boolean => carries(pod, identity);
-  if (rolling && manner.is === 'rolls' && manner.watched) await waitForRollout(ctx, workload, object);
-  const bearing = (await livePods(ctx, workload)).filter(bears);
+  const watched = manner.is === 'rolls' && manner.watched;
+  if (rolling && watched) await waitForRollout(ctx, workload, object);
+  let bearing = (await livePods(ctx, workload)).filter(bears);
+  if (!rolling && watched && bearing.length > 0) {
+    await letRollEnd(ctx, workload, object);
+    bearing = (await livePods(ctx, workload)).filter(bears);
+  }
   if (bearing.length === 0) return { is: 'done', how, note: '' } as const;
   if (!madeAnew(workload)) {
     const names = bearing.map(podName).join(', ');

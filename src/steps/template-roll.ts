@@ -5,7 +5,7 @@ import { fieldAt, pointerKeys } from './object-fields.js';
 import { type WorkloadParam, workloadRef } from './params.js';
 import { isLive, isReady, podName, podRef, podUid } from './pods.js';
 import type { ReadCtx, StepCtx, WriteCtx } from './step.js';
-import { stepError } from './step-errors.js';
+import { hasCode, stepError } from './step-errors.js';
 
 /**
  * How new pods of a workload come about when its template, or what admission gives them, has changed (Kubernetes
@@ -132,6 +132,18 @@ export const waitForRollout = async (ctx: ReadCtx, workload: WorkloadParam, obje
   await withDeadline(ctx, bound, lateFor(ref, bound), (signal) => ctx.kubernetes().rolledOut(ref, generation, signal));
 };
 
+/**
+ * Waits for a rollout that an interrupted attempt of ours may have left under way: deleting pods beside it would take more of them
+ * at once than the strategy allows. A rollout that does not get ready is no reason to stop: the pods are looked at all the same.
+ */
+export const letRollEnd = async (ctx: ReadCtx, workload: WorkloadParam, object: JsonObject): Promise<void> => {
+  try {
+    await waitForRollout(ctx, workload, object);
+  } catch (thrown) {
+    if (!hasCode(thrown, 'RL811', 'RL821')) throw thrown;
+  }
+};
+
 /** How often a pod that came up wrong is replaced before that is an error (K17 of the semantics: cache gap). */
 const rounds = 4;
 
@@ -200,8 +212,13 @@ export const finishRoll = async (
 ): Promise<Rolled> => {
   const manner = mannerOf(object, workload);
   const isWrong = (pod: JsonObject): boolean => wrong(pod).length > 0;
-  if (manner.is === 'rolls' && manner.watched && options.rolling) await waitForRollout(ctx, workload, object);
+  const watched = manner.is === 'rolls' && manner.watched;
+  if (watched && options.rolling) await waitForRollout(ctx, workload, object);
   let live = await livePods(ctx, workload);
+  if (watched && !options.rolling && live.some(isWrong)) {
+    await letRollEnd(ctx, workload, object);
+    live = await livePods(ctx, workload);
+  }
   if (manner.is === 'rolls' && !manner.watched) {
     // A custom controller has no rollout status that is known: its pods tell.
     live = await ctx.until(options.why, ctx.settings.rolloutTimeoutMs, async () => {
