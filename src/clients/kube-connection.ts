@@ -23,27 +23,26 @@ export interface KubeConfigOptions {
   readonly context?: string | undefined;
 }
 
+/** Names of the contexts that a kubeconfig offers, the current one first; none where there is no configuration. Rejects with RL701. */
+export const contextNames = async (kubeconfig?: string): Promise<readonly string[]> => {
+  const config = await load({ kubeconfig });
+  const current = config.getCurrentContext();
+  const cluster = config.getCurrentCluster();
+  if (cluster !== null && isInvented(cluster)) return [];
+  const names = config.getContexts().map((context) => context.name);
+  return [...names.filter((name) => name === current), ...names.filter((name) => name !== current).sort()];
+};
+
+/** client-node invents this server where it finds no configuration at all. */
+const isInvented = (cluster: { readonly server: string; readonly name: string }): boolean =>
+  cluster.server === 'http://localhost:8080' && cluster.name === 'cluster';
+
 /**
  * Loads configuration with client-node: KUBECONFIG and its list of files, ~/.kube/config, in-cluster, exec plugins, certificates.
  * Rejects with RL701 where there is none, or where the context is not in it.
  */
 export const connect = async (options: KubeConfigOptions): Promise<KubeConnection> => {
-  const { KubeConfig: Config } = await import('@kubernetes/client-node');
-  const config = new Config();
-  try {
-    if (options.kubeconfig === undefined) config.loadFromDefault();
-    else config.loadFromFile(options.kubeconfig);
-  } catch (thrown) {
-    throw new RoleliftError(
-      {
-        code: 'RL701',
-        message: `the kubeconfig ${options.kubeconfig ?? 'that KUBECONFIG names'} cannot be read`,
-        remedy: 'Give a readable file with --kubeconfig, or set KUBECONFIG.',
-        fault: 'user',
-      },
-      { because: thrown, exit: 4 },
-    );
-  }
+  const config = await load(options);
   if (options.context !== undefined) {
     if (config.getContextObject(options.context) === null) {
       throw new RoleliftError(
@@ -65,8 +64,7 @@ export const connect = async (options: KubeConfigOptions): Promise<KubeConnectio
     config.setCurrentContext(options.context);
   }
   const cluster = config.getCurrentCluster();
-  // client-node invents this server where it finds no configuration at all.
-  if (cluster === null || (cluster.server === 'http://localhost:8080' && cluster.name === 'cluster')) {
+  if (cluster === null || isInvented(cluster)) {
     throw new RoleliftError(
       {
         code: 'RL701',
@@ -86,6 +84,26 @@ export const connect = async (options: KubeConfigOptions): Promise<KubeConnectio
     send: socketTransport(socketOptions(config, server, true)),
     sendFresh: socketTransport(socketOptions(config, server, false)),
   };
+};
+
+const load = async (options: KubeConfigOptions): Promise<KubeConfig> => {
+  const { KubeConfig: Config } = await import('@kubernetes/client-node');
+  const config = new Config();
+  try {
+    if (options.kubeconfig === undefined) config.loadFromDefault();
+    else config.loadFromFile(options.kubeconfig);
+  } catch (thrown) {
+    throw new RoleliftError(
+      {
+        code: 'RL701',
+        message: `the kubeconfig ${options.kubeconfig ?? 'that KUBECONFIG names'} cannot be read`,
+        remedy: 'Give a readable file with --kubeconfig, or set KUBECONFIG.',
+        fault: 'user',
+      },
+      { because: thrown, exit: 4 },
+    );
+  }
+  return config;
 };
 
 /** client-node's own option builder refuses plain HTTP and makes an agent for every call; this keeps one agent alive. */
