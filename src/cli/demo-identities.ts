@@ -12,6 +12,12 @@ const workloadOf = (inventory: Inventory, namespace: string, pod: string): strin
   return names[0] ?? pod;
 };
 
+/** Sources as the glossary of users calls them. */
+const words: Readonly<Record<string, string>> = {
+  'web-identity': 'irsa',
+  'container-credentials': 'pod-identity',
+};
+
 /** Which role every container of the estate really gets, asked of the sandbox, which decides by its own rules. */
 export const demoIdentities = (sandbox: Sandbox, inventory: Inventory): readonly IdentityRow[] => {
   const rows = new Map<string, IdentityRow>();
@@ -19,7 +25,8 @@ export const demoIdentities = (sandbox: Sandbox, inventory: Inventory): readonly
     const workload = `${pod.namespace}/${workloadOf(inventory, pod.namespace, pod.pod)}`;
     for (const { container, role, source } of pod.containers) {
       // Pods of one workload that differ show as a row each.
-      rows.set(`${workload} ${container} ${role ?? ''} ${source}`, { workload, container, role, via: source });
+      const via = words[source] ?? source;
+      rows.set(`${workload} ${container} ${role ?? ''} ${via}`, { workload, container, role, via });
     }
   }
   return [...rows.values()].sort((left, right) => byText(left.workload, right.workload));

@@ -1,8 +1,6 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import path from 'node:path';
+import { existsSync, readdirSync } from 'node:fs';
 import type { Inventory } from '../model/inventory.js';
 import type { RunState } from '../model/journal.js';
-import { at } from '../model/json.js';
 import type { Plan, Step } from '../model/plan.js';
 import { counted, visible, wrap } from '../model/text.js';
 import { type IdentityRow, identitiesText } from '../report/identities.js';
@@ -17,11 +15,12 @@ import { useRows } from './use-rows.js';
 /** Tells the demo's story: a chapter for each command, short enough to be read while it plays. */
 export interface Teller {
   /** A session whose results stay behind the curtain; errors and, at a terminal, progress are shown. */
-  backstage(): { readonly session: Session };
+  backstage(title: string): { readonly session: Session; readonly shown: readonly string[] };
   begin(): Promise<void>;
   scanned(inventory: Inventory): Promise<void>;
   planned(plan: Plan): Promise<void>;
-  rehearsed(directory: string): Promise<void>;
+  /** `shown`: what the command itself would have printed. */
+  rehearsed(shown: readonly string[]): Promise<void>;
   applied(plan: Plan, run: RunState, before: readonly IdentityRow[], now: readonly IdentityRow[]): Promise<void>;
   verified(plan: Plan, proofs: readonly ProofRow[]): Promise<void>;
   retired(plan: Plan, run: RunState): Promise<void>;
@@ -68,7 +67,7 @@ const waitingText = (plan: Plan, width: number): string =>
     .join('\n');
 
 export const demoTeller = (session: Session): Teller => {
-  const { host } = session;
+  const { host, streams } = session;
   const { style, width } = host;
   const { json, verbose } = session.options;
   let number = 0;
@@ -81,19 +80,26 @@ export const demoTeller = (session: Session): Teller => {
   };
   const prose = (text: string): string => wrap(text, width);
   return {
-    backstage: () => ({
-      session: {
-        ...session,
-        host: {
-          ...host,
-          say: (message) => {
-            if (message.kind !== 'note' || verbose || json) host.say(message);
+    backstage: (title) => {
+      const shown: string[] = [];
+      return {
+        shown,
+        session: {
+          ...session,
+          host: {
+            ...host,
+            say: (message) => {
+              if (json || verbose || message.kind === 'error') host.say(message);
+              // One line that moves while a chapter plays; what it came to is told when it is over.
+              else if (message.kind === 'progress' && streams.errIsTerminal)
+                host.say({ kind: 'progress', id: message.id, parent: title, title: message.title, state: 'running' });
+            },
+            result: (text) => void shown.push(text),
+            close: async () => undefined,
           },
-          result: () => undefined,
-          close: async () => undefined,
         },
-      },
-    }),
+      };
+    },
     begin: () =>
       chapter(
         'A cluster and an account, simulated on this machine',
@@ -114,11 +120,8 @@ export const demoTeller = (session: Session): Teller => {
           `For each: first the role trusts the service account beside kiam, then the account is annotated and the pods restart, then the new identity is proven. Only then may kiam's annotation go.`,
         ),
       ),
-    rehearsed: (directory) =>
-      chapter(
-        'rolelift rehearse: the plan and its rollback on a twin, before anything real',
-        prose(rehearsalText(directory)),
-      ),
+    rehearsed: (rehearsal) =>
+      chapter('rolelift rehearse: the plan and its rollback, on a twin first', rehearsal.join('\n')),
     applied: async (plan, run, before, now) => {
       await chapter(
         'rolelift apply: prepare and cut over, each identity proven',
@@ -144,10 +147,10 @@ export const demoTeller = (session: Session): Teller => {
       ),
     undone: (run, now, exact) =>
       chapter(
-        'rolelift rollback: everything back, in the order that loses nobody an identity',
+        'rolelift rollback: everything back, and nobody loses an identity',
         `  ${counted([...run.steps.values()].filter((step) => step.is === 'undone').length, 'step')} undone`,
         prose(
-          `All ${counted(now.length, 'container')} have the identity that they began with, and the cluster and the account ${exact ? 'are what they were before, field by field' : 'differ from before only in what the server keeps (revisions)'}.`,
+          `All ${counted(now.length, 'container')} have the identity that they began with, and the cluster and the account ${exact ? 'are what they were before, field by field' : 'are as before but for fields that servers set'}.`,
         ),
       ),
     end: async (directory, took) => {
@@ -166,11 +169,4 @@ export const demoTeller = (session: Session): Teller => {
       );
     },
   };
-};
-
-const rehearsalText = (directory: string): string => {
-  const file = path.join(directory, files.rehearsal);
-  if (!existsSync(file)) return 'It passed.';
-  const said = at(JSON.parse(readFileSync(file, 'utf8')), 'summary');
-  return typeof said === 'string' ? said : 'It passed: apply and rollback, every pod asked for its role on the way.';
 };

@@ -92,8 +92,12 @@ export const moveProgress = (plan: Plan, steps: ReadonlySet<string>, say: Say): 
         });
         return;
       }
-      for (const [move, end] of moves)
-        if (over.has(move)) row(move, endings[end], end === 'done' || end === 'undone' ? '' : ` (${end})`);
+      for (const [move, end] of moves) {
+        if (!over.has(move)) continue;
+        // All that was asked of it is done; what it waits for belongs to a later stage.
+        if (end === 'waiting' && finished.has(move)) row(move, 'done');
+        else row(move, endings[end], end === 'done' || end === 'undone' ? '' : ` (${end})`);
+      }
     },
   };
 };

@@ -1,29 +1,47 @@
+import { isMoved } from '../engine/gates.js';
 import type { RunResult } from '../engine/run.js';
+import type { JournalState } from '../journal/fold.js';
+import type { Plan } from '../model/plan.js';
 import type { Style } from '../model/style.js';
 import { counted, visible, wrap } from '../model/text.js';
 
 /** How a run ended, for people: counts, what went wrong with what to do, what it waits for, the command that goes on. */
-export const resultText = (result: RunResult, style: Style, width: number): string => {
+export const resultText = (
+  result: RunResult,
+  run: { readonly plan: Plan; readonly state: JournalState; readonly direction: 'apply' | 'rollback' },
+  style: Style,
+  width: number,
+): string => {
   const { applied, skipped, undone } = result.counts;
   const lines = [
     [
-      `${counted(applied, 'step')} applied`,
+      ...(run.direction === 'apply' ? [`${counted(applied, 'step')} applied`] : []),
       ...(skipped > 0 ? [`${skipped} already true or skipped`] : []),
-      ...(undone > 0 ? [`${undone} undone`] : []),
+      ...(undone > 0 || run.direction === 'rollback' ? [`${counted(undone, 'step')} undone`] : []),
     ].join(', '),
   ];
   const ends = new Map<string, string[]>();
-  for (const [move, end] of result.moves) ends.set(end, [...(ends.get(end) ?? []), move]);
+  for (const [move, end] of result.moves) {
+    const moved = end === 'waiting' && run.direction === 'apply' && isMoved(move, run.plan, run.state);
+    const word = moved ? 'moved' : end;
+    ends.set(word, [...(ends.get(word) ?? []), move]);
+  }
   for (const [end, moves] of ends) {
     const paint = ['failed', 'stuck', 'refused'].includes(end)
       ? style.bad
-      : ['done', 'undone'].includes(end)
+      : ['done', 'undone', 'moved'].includes(end)
         ? style.good
         : style.dim;
     lines.push(
       `${paint(end.padEnd(9))} ${wrap(visible(moves.map((move) => move.replace(/^move:/, '')).join(', ')), width - 10, ' '.repeat(10))}`,
     );
   }
+  if (ends.has('moved'))
+    lines.push(
+      style.dim(
+        `${' '.repeat(10)}${wrap('moved: they run with the new identity, proven; what is left is retire, which takes the old way out', width - 10, ' '.repeat(10))}`,
+      ),
+    );
   for (const failure of result.failures) {
     const about = failure.step ?? failure.move ?? '';
     lines.push(

@@ -56,7 +56,9 @@ export interface RunOpening {
   readonly command: string;
 }
 
-const isLoopback = (server: string): boolean => ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(server).hostname);
+/** True where the API server is on this machine: a sandbox, as far as the journal's place goes. */
+export const isLoopback = (server: string): boolean =>
+  ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(server).hostname);
 
 /** `local`, or an address in object storage; outside a sandbox one of them has to be named (H5). */
 const stateOf = (

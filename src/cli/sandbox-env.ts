@@ -11,5 +11,7 @@ export const enterSandbox = (env: Readonly<Record<string, string>>): void => {
     AWS_CONFIG_FILE: '/dev/null',
     AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
     AWS_EC2_METADATA_DISABLED: 'true',
+    // The notice about coming Node versions is for people who choose them.
+    AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
   });
 };

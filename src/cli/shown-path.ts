@@ -1,7 +1,7 @@
 import path from 'node:path';
 
 /** A word as a POSIX shell takes it literally. */
-const shellWord = (text: string): string =>
+export const shellWord = (text: string): string =>
   /^[A-Za-z0-9@%+=:,./_-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 
 /** A folder as a person would type it: relative where it lies below the working directory, whole otherwise. */

@@ -15,6 +15,9 @@ export interface ProofRow {
   readonly notKnown: readonly string[];
 }
 
+/** An ISO time to the minute, as `2026-11-22 01:12Z`. */
+const minuteOf = (time: string | null): string => time?.replace(/^(.{10})T(.{5}).*Z$/, '$1 $2Z') ?? '-';
+
 /** Which identity, proven how, since when; and who is left on the old ways. */
 export const proofsText = (
   rows: readonly ProofRow[],
@@ -31,12 +34,12 @@ export const proofsText = (
       : table(
           rows,
           [
-            { title: 'move', cell: (row) => row.move.replace(/^move:/, ''), gives: 2, least: 16 },
+            { title: 'move', cell: (row) => row.move.replace(/^move:/, ''), gives: 1, least: 16 },
             { title: 'state', cell: (row) => row.state, style: paint },
             { title: 'proof', cell: (row) => row.proof ?? '-' },
             { title: 'pods', cell: (row) => String(row.pods) },
-            { title: 'role', cell: (row) => roleName(row.role, account), gives: 1, least: 10 },
-            { title: 'since', cell: (row) => row.since?.replace(/\.\d+Z$/, 'Z') ?? '-', gives: 3, least: 10 },
+            { title: 'role', cell: (row) => roleName(row.role, account), gives: 2, least: 12 },
+            { title: 'since', cell: (row) => minuteOf(row.since) },
           ],
           width,
           style.dim,

@@ -44,11 +44,11 @@ export const summaryText = (plan: Plan, style: Style, width: number): string => 
       table(
         open,
         [
-          { title: 'move', cell: (move) => move.id.replace(/^move:/, ''), gives: 3, least: 16 },
-          { title: 'role', cell: (move) => roleName(move.to?.role ?? null, account), gives: 2, least: 14 },
+          { title: 'move', cell: (move) => move.id.replace(/^move:/, ''), gives: 1, least: 16 },
+          { title: 'role', cell: (move) => roleName(move.to?.role ?? null, account), gives: 3, least: 14 },
           { title: 'from', cell: (move) => move.from.broker },
           { title: 'to', cell: (move) => move.to?.mechanism ?? '?' },
-          { title: 'how', cell: (move) => actsOf(plan, move), gives: 1, least: 16 },
+          { title: 'how', cell: (move) => actsOf(plan, move), gives: 2, least: 16 },
         ],
         width,
         style.dim,

@@ -32,7 +32,11 @@ export const usesText = (inventory: Inventory, rows: readonly UseRow[], style: S
     .map(([broker, count]) => `${count} ${broker}`);
   const parts = [
     [
-      `cluster ${style.name(visible(cluster.name || '(unnamed)'))} (${cluster.kind}, ${visible(cluster.region)}, Kubernetes ${visible(cluster.kubernetesVersion)}), account ${visible(cluster.accountId || 'unknown')}`,
+      wrap(
+        `cluster ${style.name(visible(cluster.name || '(unnamed)'))} (${cluster.kind}, ${visible(cluster.region)}, Kubernetes ${visible(cluster.kubernetesVersion)}), account ${visible(cluster.accountId || 'unknown')}`,
+        width - 2,
+        '  ',
+      ),
       `brokers: ${brokers.length === 0 ? 'none found' : visible([...new Set(brokers)].join(', '))}`,
       `${counted(rows.length, 'workload')}: ${sums.join(', ') || 'none'}`,
     ].join('\n'),

@@ -219,7 +219,10 @@ export const applyDirectory = async (session: Session, directory: string, option
     });
     moves.end(result.moves);
     await host.pause();
-    if (!options.json) host.result(resultText(result, host.style, host.width));
+    if (!options.json)
+      host.result(
+        resultText(result, { plan, state: opened.journal.state, direction: 'apply' }, host.style, host.width),
+      );
     else for (const failure of result.failures) host.error(failure.error, failure.after ?? undefined);
     return session.stopCode() ?? result.exit;
   } finally {

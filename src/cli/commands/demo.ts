@@ -5,6 +5,7 @@ import { systemClock } from '../../clients/system-clock.js';
 import { canonical } from '../../model/canonical.js';
 import { RoleliftError } from '../../model/error.js';
 import type { Inventory } from '../../model/inventory.js';
+import type { Json } from '../../model/json.js';
 import { defaultPlanOptions } from '../../model/options.js';
 import { duration } from '../../model/text.js';
 import { plan as makePlan } from '../../planner/plan.js';
@@ -65,7 +66,7 @@ const must = (what: string, right: boolean): void => {
 
 const play = async (session: Session, sandbox: Sandbox, directory: string, started: number): Promise<number> => {
   const teller = demoTeller(session);
-  const before = canonical(sandbox.canonical());
+  const before = estateOf(sandbox);
   const { clients, inventory } = await look(session, teller);
   const identities = () => demoIdentities(sandbox, inventory);
   const old = identities();
@@ -78,10 +79,10 @@ const play = async (session: Session, sandbox: Sandbox, directory: string, start
   await savePlan(directory, plan, inventory, runbook(plan, shownPath(directory)));
   await teller.planned(plan);
 
-  const rehearsing = teller.backstage();
+  const rehearsing = teller.backstage('rehearse');
   const { rehearseDirectory } = await import('./rehearse.js');
   must('the rehearsal passes', (await rehearseDirectory(rehearsing.session, directory, true)) === 0);
-  await teller.rehearsed(directory);
+  await teller.rehearsed(rehearsing.shown);
 
   const applying = {
     ...session.options,
@@ -96,7 +97,10 @@ const play = async (session: Session, sandbox: Sandbox, directory: string, start
     allowFailedRehearsal: false,
   } as unknown as ApplyArguments;
   // Exit 3: a hand-off waits for its owner, and retire is still to do.
-  must('apply ends well', [0, 3].includes(await applyDirectory(teller.backstage().session, directory, applying)));
+  must(
+    'apply ends well',
+    [0, 3].includes(await applyDirectory(teller.backstage('apply').session, directory, applying)),
+  );
   await sandbox.settled();
   await teller.applied(plan, await loadRunState(directory), old, identities());
 
@@ -121,7 +125,10 @@ const play = async (session: Session, sandbox: Sandbox, directory: string, start
   );
 
   const retiring = { ...applying, stage: 'retire', soak: 0 } as const;
-  must('retire ends well', [0, 3].includes(await applyDirectory(teller.backstage().session, directory, retiring)));
+  must(
+    'retire ends well',
+    [0, 3].includes(await applyDirectory(teller.backstage('retire').session, directory, retiring)),
+  );
   await sandbox.settled();
   await teller.retired(plan, await loadRunState(directory));
 
@@ -136,13 +143,21 @@ const play = async (session: Session, sandbox: Sandbox, directory: string, start
     gitops: 'handoff',
     dryRun: false,
   } as unknown as RollbackArguments;
-  must('rollback ends well', (await rollbackDirectory(teller.backstage().session, directory, undoing)) === 0);
+  must('rollback ends well', (await rollbackDirectory(teller.backstage('rollback').session, directory, undoing)) === 0);
   await sandbox.settled();
   const back = identities();
   must('every pod has its old identity', canonical(back) === canonical(old));
-  await teller.undone(await loadRunState(directory), back, canonical(sandbox.canonical()) === before);
+  await teller.undone(await loadRunState(directory), back, estateOf(sandbox) === before);
   await teller.end(directory, duration(systemClock.monotonic() - started));
   return 0;
+};
+
+/** Everything in cluster and account, but for the two objects in which rolelift keeps its lock and its list of runs. */
+const estateOf = (sandbox: Sandbox): string => {
+  const { kubernetes, ...rest } = sandbox.canonical();
+  const objects = JSON.parse(String(kubernetes)) as Record<string, Json>;
+  const own = ['/configmaps:kube-system/rolelift-runs', 'coordination.k8s.io/leases:kube-system/rolelift'];
+  return canonical({ ...rest, kubernetes: Object.entries(objects).filter(([key]) => !own.includes(key)) });
 };
 
 /** The first chapters: the estate, and what a scan tells of it. */
@@ -152,7 +167,7 @@ const look = async (
 ): Promise<{ clients: Awaited<ReturnType<typeof connectTo>>; inventory: Inventory }> => {
   await teller.begin();
   const clients = await connectTo(session);
-  const inventory = await scanLive(teller.backstage().session, clients);
+  const inventory = await scanLive(teller.backstage('scan').session, clients);
   await teller.scanned(inventory);
   return { clients, inventory };
 };

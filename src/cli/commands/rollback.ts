@@ -171,7 +171,10 @@ export const rollbackDirectory = async (
     });
     moves.end(result.moves);
     await host.pause();
-    if (!options.json) host.result(resultText(result, host.style, host.width));
+    if (!options.json)
+      host.result(
+        resultText(result, { plan, state: opened.journal.state, direction: 'rollback' }, host.style, host.width),
+      );
     else for (const failure of result.failures) host.error(failure.error, failure.after ?? undefined);
     return session.stopCode() ?? result.exit;
   } finally {
