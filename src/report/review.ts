@@ -28,7 +28,8 @@ export const reviewText = (plan: Plan, style: Style, width: number): string => {
   }
   if (common.size > 0) parts.push(commonText(plan, common, style, width));
   const attached = new Set(plan.moves.flatMap((move) => move.findings));
-  const others = plan.findings.filter((finding) => !attached.has(finding.id));
+  // What could not be read has a part of its own below.
+  const others = plan.findings.filter((finding) => !attached.has(finding.id) && finding.code !== 'RL501');
   if (others.length > 0)
     parts.push(
       `${style.bold('ALSO FOUND')}\n${others.map((finding) => findingText(finding, style, width, true)).join('\n')}`,
