@@ -1,7 +1,4 @@
 import { Command, CommanderError, Option } from 'commander';
-import { errorText } from '../io/error-text.js';
-import { errorData, RoleliftError } from '../model/error.js';
-import { plainStyle } from '../model/style.js';
 import { byAccount, collect, manyOf, oneOf, rate, span, whole } from './arguments.js';
 import { version } from './version.js';
 
@@ -38,6 +35,11 @@ export const main = async (argv: readonly string[]): Promise<void> => {
   } catch (thrown) {
     if (thrown instanceof CommanderError) code = thrown.exitCode === 0 ? 0 : 64;
     else {
+      const [{ errorText }, { errorData, RoleliftError }, { plainStyle }] = await Promise.all([
+        import('../io/error-text.js'),
+        import('../model/error.js'),
+        import('../model/style.js'),
+      ]);
       const json = argv.includes('--json');
       const data = errorData(thrown);
       const columns = Math.max(40, Math.min(process.stderr.columns ?? 80, 100));
