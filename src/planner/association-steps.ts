@@ -5,7 +5,7 @@ import { chainPolicyFor, statementFor, targetStatementFor } from '../trust/state
 import { type Identity, type StepDraft, stepId } from './draft.js';
 import { nodesWithoutAgent } from './mechanism.js';
 import type { Intent } from './proposals.js';
-import { trustStep } from './trust-steps.js';
+import { trustLimit, trustStep } from './trust-steps.js';
 
 export const agentName = 'eks-pod-identity-agent';
 
@@ -143,4 +143,41 @@ export const chainSteps = (
     dependsOn: [created.id, ...before.map((step) => step.id)],
   });
   return [{ ...created, undoDependsOn: [allowed.id, target.id] }, allowed, target];
+};
+
+/**
+ * The target's trust narrowed to the external id of the association, after the proof (H15). Nothing depends on it: it widens nobody's
+ * access, and what it takes away nobody but the association's role had.
+ */
+export const tightenStep = (estate: Estate, intent: Intent, dependsOn: readonly string[]): StepDraft | null => {
+  const { cluster } = estate.inventory;
+  const { to } = intent.proposal;
+  if (to === null || to.associationRole === null) return null;
+  const target = parseRoleArn(to.role);
+  if (target === null) return null;
+  const statement = targetStatementFor({ associationRole: to.associationRole });
+  return {
+    id: `tighten-trust-statement:${target.account}/Role/${target.name}:${to.namespace}.${to.serviceAccount}`,
+    kind: 'tighten-trust-statement',
+    stage: 'cutover',
+    move: intent.proposal.id,
+    target: { api: 'iam', kind: 'Role', account: target.account, name: target.name },
+    params: {
+      account: target.account,
+      role: target.name,
+      roleArn: to.role,
+      statement,
+      limit: trustLimit(estate.inventory, target.account),
+      externalIdOf: {
+        cluster: cluster.name,
+        account: cluster.accountId,
+        namespace: to.namespace,
+        serviceAccount: to.serviceAccount,
+      },
+    },
+    before: { externalId: false },
+    after: { externalId: true },
+    dependsOn,
+    undoDependsOn: dependsOn,
+  };
 };

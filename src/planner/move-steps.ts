@@ -3,7 +3,7 @@ import { byText } from '../model/canonical.js';
 import type { PlanOptions } from '../model/options.js';
 import { kubernetesRef, parseRoleArn, serviceAccountRef } from '../model/resource.js';
 import type { Mechanism, Stage } from '../model/words.js';
-import { agentStep, associationStep, chainSteps } from './association-steps.js';
+import { agentStep, associationStep, chainSteps, tightenStep } from './association-steps.js';
 import {
   type Identity,
   type StepDraft,
@@ -301,6 +301,8 @@ export const moveSteps = (estate: Estate, options: PlanOptions, intent: Intent):
           });
   // What is bound already was not bound by us: its proof has no way back of ours, and the gate looks at the same evidence.
   const prove = intent.bound ? [] : [proveStep(of, [...ids(bind), ...ids(switches), ...ids(early), ...ids(restarts)])];
+  const tighten = intent.bound ? null : tightenStep(estate, intent, ids(prove));
+  const tightened = tighten === null ? [] : [tighten];
   const late = once && !intent.bound ? [] : removals(of, 'retire', ids(prove));
   const gate =
     late.length === 0
@@ -319,7 +321,17 @@ export const moveSteps = (estate: Estate, options: PlanOptions, intent: Intent):
           ),
         ];
   const gated = late.map((step) => ({ ...step, dependsOn: [...step.dependsOn, ...ids(gate)] }));
-  const drafts = withUndoOrder({ aws, own, bind, switches, restarts, prove, removed: [...early, ...gated], gate });
+  const drafts = withUndoOrder({
+    aws: aws.map((step) => undoneAfter(step, step.move === null ? [] : ids(tightened))),
+    own,
+    bind,
+    switches,
+    restarts,
+    prove,
+    tightened,
+    removed: [...early, ...gated],
+    gate,
+  });
   return proposal.delivery === 'handoff' ? handoffOf(estate, intent, drafts) : drafts;
 };
 
@@ -337,10 +349,11 @@ const withUndoOrder = (parts: {
   readonly switches: readonly StepDraft[];
   readonly restarts: readonly StepDraft[];
   readonly prove: readonly StepDraft[];
+  readonly tightened: readonly StepDraft[];
   readonly removed: readonly StepDraft[];
   readonly gate: readonly StepDraft[];
 }): readonly StepDraft[] => {
-  const { aws, own, bind, switches, restarts, prove, removed, gate } = parts;
+  const { aws, own, bind, switches, restarts, prove, tightened, removed, gate } = parts;
   const oldWay = ids(removed);
   const all = [...oldWay, ...ids(switches), ...ids(bind), ...ids(restarts)];
   return [
@@ -366,6 +379,7 @@ const withUndoOrder = (parts: {
     ...switches.map((step) => undoneAfter(step, oldWay)),
     ...restarts.map((step) => undoneAfter(step, ids(bind))),
     ...prove.map((step) => undoneAfter(step, all)),
+    ...tightened,
     ...gate,
     ...removed,
   ].map((step) => ({ ...step, undoDependsOn: step.undoDependsOn.filter((id) => id !== step.id) }));

@@ -3,6 +3,7 @@ import type { Plan, Step } from '../model/plan.js';
 import { refKey } from '../model/resource.js';
 import { annotationKeys, marks } from '../model/words.js';
 import { removeStatement } from '../trust/edit.js';
+import { widen } from '../trust/external-id.js';
 import type { WorkloadKey } from './draft.js';
 
 type Annotations = Readonly<Record<string, string | null>>;
@@ -109,6 +110,16 @@ export const rewind = (inventory: Inventory, plan: Plan, applied: ReadonlySet<st
           return removed.is === 'changed' ? { ...role, trust: removed.text } : role;
         });
         break;
+      case 'tighten-trust-statement': {
+        // Before the step that wrote the statement is taken back, it must stand there as that step wrote it.
+        const arn = roleKey(step);
+        const later = roles.get(arn) ?? ((role) => role);
+        roles.set(arn, (role) => {
+          const widened = widen(role.trust, params.statement as never);
+          return later(widened.is === 'changed' ? { ...role, trust: widened.text } : role);
+        });
+        break;
+      }
       case 'remove-trust-statement':
         restored.push({ role: roleKey(step), step });
         break;

@@ -19,6 +19,7 @@ import { removeTrustStatement } from './remove-trust-statement.js';
 import { restartWorkload } from './restart-workload.js';
 import { setWorkloadServiceAccount } from './set-workload-service-account.js';
 import type { Registry, StepKind } from './step.js';
+import { tightenTrustStatement } from './tighten-trust-statement.js';
 import { updateAddon } from './update-addon.js';
 import { waitForHandoff } from './wait-for-handoff.js';
 
@@ -44,6 +45,7 @@ const kinds: readonly StepKind[] = [
   removeTrustStatement,
   restartWorkload,
   setWorkloadServiceAccount,
+  tightenTrustStatement,
   updateAddon,
   waitForHandoff,
 ];

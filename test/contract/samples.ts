@@ -39,6 +39,12 @@ export const ourStatement = {
     StringEquals: { [`${host}:aud`]: 'sts.amazonaws.com', [`${host}:sub`]: 'system:serviceaccount:payments:api' },
   },
 };
+const chainStatement = {
+  Sid: 'Rolelift9876543210',
+  Effect: 'Allow',
+  Principal: { AWS: `arn:aws:iam::${account}:role/chain` },
+  Action: ['sts:AssumeRole', 'sts:TagSession'],
+};
 const otherStatement = {
   Sid: 'Somebody',
   Effect: 'Allow',
@@ -134,6 +140,45 @@ export const samples: Readonly<Record<string, Sample>> = {
     ),
     world: estate,
     foreign: foreignTrust,
+  },
+  'tighten-trust-statement': {
+    step: aStep(
+      'tighten-trust-statement',
+      params({
+        account,
+        role: 'api',
+        roleArn: role,
+        statement: chainStatement,
+        limit: 2048,
+        externalIdOf: { cluster: 'prod', account, namespace: 'payments', serviceAccount: 'api' },
+      }),
+      { stage: 'cutover', target: { api: 'iam', kind: 'Role', account, name: 'api' } },
+    ),
+    world: () => {
+      const world = estate();
+      world.account.roles.get('api')!.trust = JSON.stringify(
+        { ...kiamTrust, Statement: [...kiamTrust.Statement, chainStatement] },
+        null,
+        2,
+      );
+      world.account.associations.set('a-1', {
+        associationId: 'a-1',
+        namespace: 'payments',
+        serviceAccount: 'api',
+        roleArn: `arn:aws:iam::${account}:role/chain`,
+        targetRoleArn: role,
+        externalId: `eu-west-1/${account}/prod/payments/api`,
+      });
+      return world;
+    },
+    foreign: {
+      change: (world) => {
+        const found = world.account.roles.get('api')!;
+        const document = JSON.parse(found.trust);
+        found.trust = JSON.stringify({ ...document, Statement: [...document.Statement, otherStatement] });
+      },
+      survives: (world) => world.account.roles.get('api')!.trust.includes('Somebody'),
+    },
   },
   'remove-trust-statement': {
     step: aStep(

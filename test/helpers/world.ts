@@ -11,13 +11,17 @@ import { unwind } from '../../src/engine/unwind.js';
 import { openJournal } from '../../src/journal/journal.js';
 import { memoryStore } from '../../src/journal/memory-store.js';
 import type { Clock } from '../../src/model/clock.js';
+import type { ErrorData } from '../../src/model/error.js';
 import type { Transport } from '../../src/model/http.js';
 import type { Inventory } from '../../src/model/inventory.js';
 import { type JsonObject, listAt, textAt } from '../../src/model/json.js';
 import { defaultPlanOptions, type PlanOptions } from '../../src/model/options.js';
 import type { Plan } from '../../src/model/plan.js';
 import type { Clients } from '../../src/model/ports.js';
+import { agrees } from '../../src/planner/diff.js';
 import { plan as makePlan } from '../../src/planner/plan.js';
+import { rewind } from '../../src/planner/rewind.js';
+import { optionsOf, validatePlan } from '../../src/planner/validate.js';
 import { VirtualClock } from '../../src/sandbox/clock.js';
 import { createSandbox, type Sandbox } from '../../src/sandbox/sandbox.js';
 import { checkScenario, type ScenarioInput } from '../../src/sandbox/scenario.js';
@@ -141,12 +145,17 @@ export class World {
       { ...defaultPlanOptions, scope: ['workloads'], ...options },
       { createdAt: '2026-01-01T00:00:00Z', tool: 'story' },
     );
+    validatePlan(JSON.parse(JSON.stringify(this.#plan)));
     this.#store = memoryStore();
     return this.#plan;
   }
 
+  /** Executes what is left, as `rolelift apply` does: what a fresh plan would not do any more is refused (H21). */
   async apply(options: Partial<ApplyOptions> = {}): Promise<RunResult> {
-    return this.#run(async (parts) => apply({ ...parts, options: { ...defaultApplyOptions, yes: true, ...options } }));
+    const refused = await this.#refused();
+    return this.#run(async (parts) =>
+      apply({ ...parts, options: { ...defaultApplyOptions, yes: true, refused, ...options } }),
+    );
   }
   /** The retire stage, without a soak and without waiting for a proof of use that only a person can give. */
   async retire(options: Partial<ApplyOptions> = {}): Promise<RunResult> {
@@ -154,6 +163,24 @@ export class World {
   }
   async rollback(): Promise<RunResult> {
     return this.#run(async (parts) => unwind({ ...parts, options: { ...defaultUnwindOptions, yes: true } }));
+  }
+
+  async #refused(): Promise<ReadonlyMap<string, ErrorData>> {
+    const { plan, clock } = this;
+    const { state } = await openJournal(this.#store, { clock, run: 'look', serverTime: () => clock.now() });
+    const applied = new Set(
+      [...state.steps].flatMap(([id, { is }]) => (is === 'applied' || is === 'verified' ? [id] : [])),
+    );
+    const fresh = makePlan(rewind(await this.scanned(), plan, applied), optionsOf(plan), {
+      createdAt: plan.createdAt,
+      tool: plan.tool,
+    });
+    return new Map(
+      agrees(plan, fresh).map(({ step, why }) => [
+        step,
+        { code: 'RL833', message: `${step}: ${why}`, subject: null, cause: why, remedy: '', fault: 'remote' as const },
+      ]),
+    );
   }
 
   async #run(act: (parts: Parts) => Promise<RunResult>): Promise<RunResult> {

@@ -48,6 +48,11 @@ describe.each(partitions)('EKS in %s', (partition) => {
       const cut = await world.apply();
       expect(cut.failures).toEqual([]);
       expect(world.identities('shop')).toEqual([`api ${sourceOf[mechanism]} ${role}`]);
+      if (foreign) {
+        const trust = JSON.stringify(world.sandbox.world.role(role)?.trust);
+        // The target is narrowed to the association, or to this one service account of this cluster.
+        expect(trust).toContain(mechanism === 'irsa' ? 'system:serviceaccount:shop:api' : 'sts:ExternalId');
+      }
       const retired = await world.retire();
       expect(retired.failures).toEqual([]);
       expect(retired.exit).toBe(0);
