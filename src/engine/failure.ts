@@ -12,6 +12,15 @@ export type Reaction =
   | 'again'
   | 'fail';
 
+/** Refusals that tell of another write at the same moment, or of an earlier one of ours (IAM and EKS API references). */
+const settledByLooking: ReadonlySet<string> = new Set([
+  'ConcurrentModification',
+  'DeleteConflict',
+  'EntityAlreadyExists',
+  'EntityTemporarilyUnmodifiable',
+  'ResourceInUse',
+]);
+
 /** By code and error name, never by text. */
 export const reactionTo = (thrown: unknown): Reaction => {
   if (thrown instanceof AwsError) {
@@ -19,7 +28,7 @@ export const reactionTo = (thrown: unknown): Reaction => {
     if (isDenied(thrown.errorName)) return 'fail';
     if (thrown.ambiguous || thrown.status === 0 || thrown.status >= 500) return 'again';
     if (isThrottle(thrown.errorName, thrown.status)) return 'again';
-    return thrown.errorName === 'ConcurrentModification' ? 'again' : 'fail';
+    return settledByLooking.has(thrown.errorName) ? 'again' : 'fail';
   }
   if (!(thrown instanceof RoleliftError)) return 'fail';
   if (thrown.data.code === 'RL702') return 'credentials';

@@ -4,6 +4,7 @@ import { textAt } from '../model/json.js';
 import type { Step } from '../model/plan.js';
 import type { Stage } from '../model/words.js';
 import { isEffectless } from './attempt.js';
+import { reactionTo } from './failure.js';
 import { cutoverSince, isMoved, isUsed, soakOf } from './gates.js';
 import type { ApplyRun } from './run.js';
 import type { Task } from './schedule.js';
@@ -16,7 +17,13 @@ export interface Holds {
   readonly of: (step: Step) => readonly string[];
 }
 
-const gateTask = (session: Session, id: string, needs: readonly string[], ask: () => Promise<boolean>): Task => ({
+const gateTask = (
+  session: Session,
+  id: string,
+  needs: readonly string[],
+  ask: () => Promise<boolean>,
+  move: string | null = null,
+): Task => ({
   id,
   needs,
   locks: [],
@@ -24,14 +31,22 @@ const gateTask = (session: Session, id: string, needs: readonly string[], ask: (
   free: true,
   cost: 0,
   run: async () => {
-    try {
-      return await ask();
-    } catch (error) {
-      if (session.signal.aborted) return false;
-      const data = errorData(error);
-      session.failures.push({ step: null, move: null, during: 'apply', error: data, after: null, byHand: [] });
-      session.run.say({ kind: 'error', error: data });
-      return false;
+    for (let round = 1; ; round += 1) {
+      try {
+        return await ask();
+      } catch (error) {
+        if (session.signal.aborted) return false;
+        const reaction = reactionTo(error);
+        if (reaction === 'credentials' && !(await session.refreshed(error))) return false;
+        if (reaction !== 'fail' && round < 5 && !session.stopping) {
+          await session.run.clock.sleep(500 * 2 ** round, session.signal).catch(() => undefined);
+          continue;
+        }
+        const data = errorData(error);
+        session.failures.push({ step: null, move, during: 'apply', error: data, after: null, byHand: [] });
+        session.run.say({ kind: 'error', error: data });
+        return false;
+      }
     }
   },
 });
@@ -174,16 +189,22 @@ export const holdsOf = (session: Session, run: ApplyRun, selection: Selection): 
       .filter(({ id, move: own, stage }) => own === move && stage !== 'retire' && !selection.skipped.has(id))
       .map(({ id }) => id);
     const looks = selection.todo.filter((step) => step.move === move && looksForUse(step)).map(({ id }) => id);
-    tasks.push(gateTask(session, `gate:soak:${move}`, needs, () => soaked(session, run, move)));
+    tasks.push(gateTask(session, `gate:soak:${move}`, needs, () => soaked(session, run, move), move));
     tasks.push(
-      gateTask(session, `gate:retire:${move}`, [`gate:soak:${move}`, ...looks], async () => {
-        await lookForUse(session, run, move);
-        return question(
-          session,
-          { id: `proof-of-use:${move}`, kind: 'proof-of-use', move },
-          `${move} was not seen using its new identity. Take the old way all the same?`,
-        );
-      }),
+      gateTask(
+        session,
+        `gate:retire:${move}`,
+        [`gate:soak:${move}`, ...looks],
+        async () => {
+          await lookForUse(session, run, move);
+          return question(
+            session,
+            { id: `proof-of-use:${move}`, kind: 'proof-of-use', move },
+            `${move} was not seen using its new identity. Take the old way all the same?`,
+          );
+        },
+        move,
+      ),
     );
   }
 

@@ -52,7 +52,8 @@ export const updateEnded = (
   updateId: string,
 ): Promise<true> =>
   ctx.until(`EKS is updating the add-on ${addonName}`, addonBoundMs, async () => {
-    const answer = await ctx.aws(account).call('eks', 'DescribeUpdate', { name, updateId, addonName });
+    // EKS may not know the update yet that it has just answered with.
+    const answer = await orNull(ctx.aws(account).call('eks', 'DescribeUpdate', { name, updateId, addonName }));
     const status = textAt(answer, 'update', 'status');
     if (status === 'Successful') return true;
     if (status !== 'Failed' && status !== 'Cancelled') return null;
