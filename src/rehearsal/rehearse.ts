@@ -1,9 +1,12 @@
 import type { Inventory } from '../model/inventory.js';
+import { laneApis } from '../model/lane.js';
 import type { Say } from '../model/message.js';
 import type { Plan } from '../model/plan.js';
 import { twinOf } from '../sandbox/twin.js';
 import { registry as stepKinds } from '../steps/registry.js';
 import type { Registry } from '../steps/step.js';
+import { componentsOf } from './components.js';
+import { type Explored, explore } from './interruptions.js';
 import { type IdentityModel, identityModel } from './model.js';
 import { type Cast, type Engine, engine as realEngine } from './play.js';
 import { raiseTwin, Troupe } from './twin.js';
@@ -84,14 +87,16 @@ export const rehearse = async (options: RehearseOptions): Promise<Rehearsal> => 
     state: failures.length > 0 ? 'failed' : 'done',
   });
   start.sandbox.stop();
+  const explored = await exploreAll(options, cast, say);
+  failures.push(...explored.failures);
   return {
     format: verdictFormat,
     plan: plan.digest,
     passed: failures.length === 0,
     states: whole.states,
     answers: whole.answers,
-    playedInFull: 1,
-    interruptionPoints: 0,
+    playedInFull: 1 + explored.full,
+    interruptionPoints: explored.points,
     faults: {},
     failures,
     estimate: whole.estimate,
@@ -100,3 +105,55 @@ export const rehearse = async (options: RehearseOptions): Promise<Rehearsal> => 
     tool,
   };
 };
+
+/** So many of each lane's calls that no lane ever waits: in explorations time is not measured. */
+const unlimited: Readonly<Record<string, number>> = Object.fromEntries(
+  laneApis.flatMap((api) => [
+    [`${api}-read`, 1e6],
+    [`${api}-write`, 1e6],
+  ]),
+);
+
+/** Cuts every component's runs off at every write. */
+const exploreAll = async (options: RehearseOptions, cast: Cast, say: Say): Promise<Explored> => {
+  const components = componentsOf(options.plan, options.inventory, cast.registry);
+  const failures: RehearsalFailure[] = [];
+  const known = new Set<string>();
+  let points = 0;
+  let full = 0;
+  const progress = (done: number, state: 'running' | 'done' | 'failed'): void =>
+    say({
+      kind: 'progress',
+      id: 'interruptions',
+      parent: null,
+      title: 'rehearse: cut off at every write, and taken up again',
+      state,
+      done,
+      of: components.length,
+    });
+  let troupe: Troupe | null = null;
+  for (const [number, component] of components.entries()) {
+    progress(number, 'running');
+    const scenario = twinOf(component.inventory);
+    troupe ??= await Troupe.of(scenario, unlimited);
+    const start = await raiseTwin(scenario);
+    const explored = await explore({
+      cast: { ...cast, plan: component.plan, troupe },
+      start,
+      every: options.quick === true ? 40 : 10,
+      number,
+      known,
+    });
+    start.sandbox.stop();
+    failures.push(...explored.failures);
+    points += explored.points;
+    full += explored.full;
+    for (const step of component.plan.steps) if (step.move === null) known.add(step.id);
+    if (failures.length >= mostFailures) break;
+  }
+  progress(components.length, failures.length > 0 ? 'failed' : 'done');
+  return { failures, points, full };
+};
+
+/** As many are enough to see what is wrong. */
+const mostFailures = 20;
