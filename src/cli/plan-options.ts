@@ -15,6 +15,7 @@ export interface PlanArguments {
   readonly accept: readonly string[];
   readonly include: readonly string[];
   readonly oidcIssuer?: string;
+  readonly alsoIssuer: readonly string[];
   readonly disableSessionTags: boolean;
   readonly sdkKnown: readonly string[];
   readonly iac: readonly string[];
@@ -38,6 +39,7 @@ export const planOptionsOf = (given: PlanArguments): PlanOptions => ({
   accept: sorted(given.accept),
   include: sorted(given.include),
   oidcIssuer: given.oidcIssuer ?? null,
+  alsoIssuers: sorted(given.alsoIssuer),
   disableSessionTags: given.disableSessionTags,
   sdkKnown: sorted(given.sdkKnown),
   iac: sorted(given.iac),

@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option } from 'commander';
+import type { ErrorData } from '../model/error.js';
 import { byAccount, collect, manyOf, oneOf, rate, span, whole } from './arguments.js';
 import { version } from './version.js';
 
@@ -33,8 +34,11 @@ export const main = async (argv: readonly string[]): Promise<void> => {
   try {
     code = await dispatch(argv);
   } catch (thrown) {
-    if (thrown instanceof CommanderError) code = thrown.exitCode === 0 ? 0 : 64;
-    else {
+    if (thrown instanceof CommanderError) {
+      code = thrown.exitCode === 0 ? 0 : 64;
+      if (code !== 0 && argv.includes('--json'))
+        process.stderr.write(`${JSON.stringify({ error: usageError(thrown) })}\n`);
+    } else {
       const [{ errorText }, { errorData, RoleliftError }, { plainStyle }] = await Promise.all([
         import('../io/error-text.js'),
         import('../model/error.js'),
@@ -53,6 +57,15 @@ export const main = async (argv: readonly string[]): Promise<void> => {
   process.exit(code);
 };
 
+const usageError = (thrown: CommanderError): ErrorData => ({
+  code: 'RL600',
+  message: thrown.message.replace(/^error: /, ''),
+  subject: null,
+  cause: '',
+  remedy: 'rolelift --help, and rolelift COMMAND --help, tell what can be typed.',
+  fault: 'user',
+});
+
 const dispatch = async (argv: readonly string[]): Promise<number> => {
   let code = 0;
   const handle =
@@ -63,6 +76,9 @@ const dispatch = async (argv: readonly string[]): Promise<number> => {
       code = await module.run(command.args, command.optsWithGlobals());
     };
   const program = build(handle);
+  // The same is told as a document.
+  if (argv.includes('--json'))
+    for (const each of [program, ...program.commands]) each.configureOutput({ writeErr: () => undefined });
   if (argv.length === 0) {
     if (process.stdin.isTTY !== true || process.stderr.isTTY !== true) {
       program.outputHelp();
@@ -371,6 +387,7 @@ const planning = (command: Command): Command =>
     .option('--accept <code:subject>', 'lift a blocking finding (repeatable)', collect, [])
     .option('--include <what>', 'also move this controller, or default-role (repeatable)', collect, [])
     .option('--oidc-issuer <url>', 'issuer of a cluster that is not EKS')
+    .option('--also-issuer <url>', 'issuer that the cluster is going to have (repeatable)', collect, [])
     .option('--disable-session-tags', 'Pod Identity without session tags', false)
     .option('--sdk-known <workload=sdk/version>', 'vouch for an SDK (repeatable)', collect, [])
     .option('--iac <arn=owner>', 'who owns a role: terraform, cloudformation, none (repeatable)', collect, [])

@@ -17,6 +17,8 @@ export interface PlanOptions {
   /** Controllers, or `default-role`. */
   readonly include: readonly string[];
   readonly oidcIssuer: string | null;
+  /** Issuers that the cluster is going to have: trusted beside the present one, ahead of a change of issuer. */
+  readonly alsoIssuers: readonly string[];
   readonly disableSessionTags: boolean;
   /** SDKs that a person vouches for, as `namespace/workload=botocore/1.34.50`, or `*`. */
   readonly sdkKnown: readonly string[];
@@ -40,6 +42,7 @@ export const defaultPlanOptions: PlanOptions = {
   accept: [],
   include: [],
   oidcIssuer: null,
+  alsoIssuers: [],
   disableSessionTags: false,
   sdkKnown: [],
   iac: [],

@@ -1,6 +1,7 @@
 import { concerns } from '../findings/concerns.js';
 import type { Estate, RuleInput } from '../findings/rule.js';
 import { roleSubject } from '../findings/subjects.js';
+import { clusterWideRoles } from '../findings/trust-plans.js';
 import { byText, digestOf } from '../model/canonical.js';
 import type { Finding } from '../model/finding.js';
 import type { JsonObject } from '../model/json.js';
@@ -208,9 +209,10 @@ export const assemble = (
       : [...ruled, ...extra].sort((left, right) => byText(left.code, right.code) || byText(left.id, right.id));
   const withGuard = extra.length === 0 ? byMove : findingsOf(intents, all);
   const open = intents.filter((intent) => !isBlocked(intent, withGuard.get(intent.proposal.id) ?? []));
+  const wide = clusterWideRoles({ estate, proposals: intents.map((intent) => intent.proposal), options });
   const moved = open.flatMap((intent) =>
     intent.node === undefined
-      ? moveSteps(estate, options, intent)
+      ? moveSteps(estate, options, { ...intent, clusterWide: wide.has(intent.proposal.to?.role ?? '') })
       : nodeSteps(estate, options, { proposal: intent.proposal, part: intent.node, bound: intent.bound }),
   );
   const drafts = merged(options.retireTrust ? withTrustRetirement(estate, open, moved) : moved);

@@ -1,9 +1,10 @@
 import { podIdentityObstacles } from '../findings/pod-identity-places.js';
 import type { Estate, WorkloadUse } from '../findings/rule.js';
 import { sdkVerdict } from '../findings/sdk-versions.js';
+import { issuersOf } from '../findings/trust-plans.js';
 import type { PlanOptions } from '../model/options.js';
 import type { Broker, Mechanism } from '../model/words.js';
-import { issuersOf, trustFits } from './trust-steps.js';
+import { trustFits } from './trust-steps.js';
 
 export interface Choice {
   readonly mechanism: Mechanism;

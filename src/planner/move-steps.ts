@@ -1,4 +1,5 @@
 import type { Estate, WorkloadUse } from '../findings/rule.js';
+import { audienceOf, issuersOf, missingForIssuers } from '../findings/trust-plans.js';
 import { byText } from '../model/canonical.js';
 import type { PlanOptions } from '../model/options.js';
 import { kubernetesRef, parseRoleArn, serviceAccountRef } from '../model/resource.js';
@@ -18,7 +19,7 @@ import { platformSteps } from './platform-steps.js';
 import { behindDefaultRole, brokerKeys, type Intent } from './proposals.js';
 import { newRoleSteps } from './role-steps.js';
 import { splitSteps } from './split-steps.js';
-import { audienceOf, issuersOf, providerStep, trustSteps } from './trust-steps.js';
+import { providerStep, trustSteps } from './trust-steps.js';
 
 /** Kinds whose pods end by themselves: nothing is restarted, the next run takes the new identity. */
 const runsToEnd = new Set(['CronJob', 'Job']);
@@ -255,6 +256,7 @@ const prepareAws = (of: Context): readonly StepDraft[] => {
     namespace: to.namespace,
     serviceAccount: to.serviceAccount,
     mechanism,
+    clusterWide: intent.clusterWide === true,
   };
   const providerOf = (issuer: string | null): readonly string[] => {
     const step = issuer === null ? undefined : shared.get(issuer);
@@ -268,6 +270,28 @@ const prepareAws = (of: Context): readonly StepDraft[] => {
   return [...base, ...trustSteps(estate, options, { ...bound, move: intent.proposal.id, dependsOn: providerOf })];
 };
 
+/** For what is bound already: the issuers that its role does not trust yet, and no more. */
+const issuerSteps = (of: Context): readonly StepDraft[] => {
+  const { estate, options, intent, to } = of;
+  const trust = { role: to.role, namespace: to.namespace, serviceAccount: to.serviceAccount, mechanism: to.mechanism };
+  const missing = new Set(missingForIssuers(estate, options, trust).map(({ issuer }) => issuer));
+  const providers = new Map([...providerSteps(of)].filter(([issuer]) => missing.has(issuer)));
+  const steps = trustSteps(
+    estate,
+    options,
+    {
+      ...trust,
+      move: intent.proposal.id,
+      dependsOn: (issuer) => {
+        const provider = issuer === null ? undefined : providers.get(issuer);
+        return provider === undefined ? [] : [provider.id];
+      },
+    },
+    (issuer) => missing.has(issuer),
+  );
+  return [...providers.values(), ...steps];
+};
+
 /**
  * The steps of one move, in the order that keeps every workload's identity at every moment: trust beside the broker's, the
  * binding, the restart, the proof; the old way goes only after proof of use. Rollback has its own order (H1): the old way
@@ -277,7 +301,7 @@ export const moveSteps = (estate: Estate, options: PlanOptions, intent: Intent):
   const { proposal } = intent;
   if (proposal.to === null) return [];
   const of: Context = { estate, options, intent, to: proposal.to, identity: identityOf(proposal.to) };
-  const aws = intent.bound ? [] : prepareAws(of);
+  const aws = intent.bound ? issuerSteps(of) : prepareAws(of);
   const own = proposal.split ? splitSteps(estate, intent) : [];
   const ready = [...ids(aws), ...ids(own)];
   const bind = intent.bound

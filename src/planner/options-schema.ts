@@ -17,6 +17,7 @@ const optionsSchema = z.strictObject({
   accept: z.array(z.string()),
   include: z.array(z.string()),
   oidcIssuer: z.string().nullable(),
+  alsoIssuers: z.array(z.string()),
   disableSessionTags: z.boolean(),
   sdkKnown: z.array(z.string()),
   iac: z.array(z.string()),

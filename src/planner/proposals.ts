@@ -1,4 +1,5 @@
 import type { Estate, Proposal, WorkloadUse } from '../findings/rule.js';
+import { missingForIssuers } from '../findings/trust-plans.js';
 import { byText } from '../model/canonical.js';
 import type { Ownership } from '../model/inventory.js';
 import type { PlanOptions } from '../model/options.js';
@@ -115,6 +116,8 @@ export interface Intent {
   readonly held: boolean;
   /** The account that its pods use already is bound as it shall be; only the old way is left to take away. */
   readonly bound: boolean;
+  /** The role's trust has room for a statement that ends at the cluster only (Pod Identity). */
+  readonly clusterWide?: boolean;
   /** A move off the node role: what its role is made of, and what leaves the node roles. */
   readonly node?: NodePart;
 }
@@ -175,8 +178,14 @@ export const propose = (estate: Estate, options: PlanOptions): readonly Intent[]
         group,
         others: all.length - uses.length,
       });
-      // Bound as it shall be, and no old annotation left: nothing is to be moved.
-      if (intent.bound && !group.some(({ use }) => asksBroker(use, keys))) continue;
+      // Bound as it shall be, no old annotation left, and trusted under every issuer: nothing is to be moved.
+      const { to } = intent.proposal;
+      if (
+        intent.bound &&
+        !group.some(({ use }) => asksBroker(use, keys)) &&
+        (to === null || missingForIssuers(estate, options, to).length === 0)
+      )
+        continue;
       intents.push(intent);
     }
   }

@@ -1,4 +1,5 @@
 import type { Estate } from '../findings/rule.js';
+import { trustStatements } from '../findings/trust-plans.js';
 import { byText } from '../model/canonical.js';
 import type { JsonObject } from '../model/json.js';
 import type { PlanOptions } from '../model/options.js';
@@ -8,7 +9,6 @@ import { targetStatementFor } from '../trust/statement.js';
 import type { StepDraft } from './draft.js';
 import type { Intent } from './proposals.js';
 import { roleOf } from './roles.js';
-import { trustStatements } from './trust-steps.js';
 
 /** Inline policies of a role as documents; null where one cannot be read. */
 export const inlinePolicies = (

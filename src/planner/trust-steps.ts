@@ -1,10 +1,11 @@
 import type { Estate } from '../findings/rule.js';
+import { type TrustOf, trustStatements } from '../findings/trust-plans.js';
 import type { Inventory } from '../model/inventory.js';
 import type { JsonObject } from '../model/json.js';
 import type { PlanOptions } from '../model/options.js';
 import { parseRoleArn } from '../model/resource.js';
 import type { Mechanism } from '../model/words.js';
-import { addStatement, statementFor } from '../trust/edit.js';
+import { addStatement } from '../trust/edit.js';
 import { issuerHost, providerArnFor } from '../trust/statement.js';
 import type { StepDraft } from './draft.js';
 import { roleOf } from './roles.js';
@@ -16,61 +17,6 @@ export const trustLimit = (inventory: Inventory, account: string): number => {
   return Object.hasOwn(quotas, 'AssumeRolePolicySizeQuota')
     ? (quotas.AssumeRolePolicySizeQuota as number)
     : defaultTrustLimit;
-};
-
-/** Issuers whose tokens must be trusted: the one given, else the cluster's; several only while it changes its issuer. */
-export const issuersOf = (inventory: Inventory, options: PlanOptions): readonly string[] =>
-  options.oidcIssuer !== null ? [options.oidcIssuer] : inventory.cluster.oidcIssuers.filter((issuer) => issuer !== '');
-
-/** The audience of the tokens that the webhook mounts for this account: its own annotation's, else the webhook's. */
-export const audienceOf = (estate: Estate, namespace: string, serviceAccount: string): string => {
-  const { webhook } = estate.inventory;
-  const annotations = estate.accounts.get(`${namespace}/${serviceAccount}`)?.annotations ?? {};
-  const key = `${webhook.prefix}/audience`;
-  const own = Object.hasOwn(annotations, key) ? (annotations[key] as string) : '';
-  return own !== '' ? own : webhook.audience !== '' ? webhook.audience : 'sts.amazonaws.com';
-};
-
-export interface TrustOf {
-  readonly role: string;
-  readonly namespace: string;
-  readonly serviceAccount: string;
-  readonly mechanism: Mechanism;
-}
-
-/** The statements that a role needs so that exactly this service account may have it; one an issuer. */
-export const trustStatements = (
-  estate: Estate,
-  options: PlanOptions,
-  of: TrustOf,
-): readonly { readonly issuer: string | null; readonly statement: JsonObject }[] => {
-  const { cluster } = estate.inventory;
-  const { namespace, serviceAccount } = of;
-  if (of.mechanism === 'pod-identity')
-    return [
-      {
-        issuer: null,
-        statement: statementFor({
-          mechanism: 'pod-identity',
-          clusterArn: cluster.arn,
-          namespace,
-          serviceAccount,
-          disableSessionTags: options.disableSessionTags,
-        }),
-      },
-    ];
-  const role = parseRoleArn(of.role);
-  return issuersOf(estate.inventory, options).map((issuer) => ({
-    issuer,
-    statement: statementFor({
-      mechanism: 'irsa',
-      providerArn: providerArnFor(role?.partition ?? cluster.partition, role?.account ?? cluster.accountId, issuer),
-      issuer,
-      audience: audienceOf(estate, namespace, serviceAccount),
-      namespace,
-      serviceAccount,
-    }),
-  }));
 };
 
 /** Whether one more service account's statements fit the role's trust policy; true where the policy was not read. */
@@ -92,22 +38,25 @@ export const trustFits = (estate: Estate, options: PlanOptions, role: string, me
 const trustPhase = (of: TrustOf, issuer: string | null, first: boolean): string =>
   `${of.namespace}.${of.serviceAccount}${first || issuer === null ? '' : `.${issuerHost(issuer)}`}`;
 
-/** One `add-trust-statement` step per move, role and issuer. */
+/** One `add-trust-statement` step per move, role and issuer; one for all moves of the role where it ends at the cluster. */
 export const trustSteps = (
   estate: Estate,
   options: PlanOptions,
   of: TrustOf & { readonly move: string; readonly dependsOn: (issuer: string | null) => readonly string[] },
+  wanted: (issuer: string | null) => boolean = () => true,
 ): readonly StepDraft[] => {
   const role = parseRoleArn(of.role);
   if (role === null) return [];
-  return trustStatements(estate, options, of).map(({ issuer, statement }, index) =>
-    trustStep(estate, {
-      move: of.move,
-      roleArn: of.role,
-      statement,
-      phase: trustPhase(of, issuer, index === 0),
-      dependsOn: of.dependsOn(issuer),
-    }),
+  return trustStatements(estate, options, of).flatMap(({ issuer, statement }, index) =>
+    !wanted(issuer)
+      ? []
+      : trustStep(estate, {
+          move: of.clusterWide === true ? null : of.move,
+          roleArn: of.role,
+          statement,
+          phase: of.clusterWide === true ? 'cluster' : trustPhase(of, issuer, index === 0),
+          dependsOn: of.dependsOn(issuer),
+        }),
   );
 };
 
@@ -115,7 +64,7 @@ export const trustSteps = (
 export const trustStep = (
   estate: Estate,
   of: {
-    readonly move: string;
+    readonly move: string | null;
     readonly roleArn: string;
     readonly statement: JsonObject;
     readonly phase: string;

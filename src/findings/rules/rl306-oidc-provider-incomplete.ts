@@ -2,7 +2,7 @@ import { parseRoleArn } from '../../model/resource.js';
 import { issuerHost, providerArnFor } from '../../trust/statement.js';
 import type { FindingDraft, Rule } from '../rule.js';
 import { candidates, proposalOf, roleOf, sorted, towardsPodIdentity } from '../subjects.js';
-import { issuerOf } from '../trust-plans.js';
+import { audienceOf, issuersOf } from '../trust-plans.js';
 
 export const oidcProviderIncomplete: Rule = {
   code: 'RL306',
@@ -20,29 +20,36 @@ The plan takes care of it in the stage \`prepare\`: it creates the provider once
 Look for yourself: \`aws iam list-open-id-connect-providers\`, and \`aws iam get-open-id-connect-provider --open-id-connect-provider-arn ARN\` for the audiences.`,
   find: (input) => {
     const { inventory } = input.estate;
-    const issuer = issuerOf(input);
-    if (issuer === null) return [];
-    const audience = inventory.webhook.audience || 'sts.amazonaws.com';
+    const issuers = issuersOf(inventory, input.options);
     const moving = candidates(input).filter(
       (use) => (proposalOf(input, use)?.to?.mechanism ?? (towardsPodIdentity(input, use) ? '' : 'irsa')) === 'irsa',
     );
-    const accounts = sorted(
-      moving.flatMap((use) => parseRoleArn(proposalOf(input, use)?.to?.role ?? roleOf(use) ?? '')?.account ?? []),
+    const wanted = new Map<string, Set<string>>();
+    for (const use of moving) {
+      const proposal = proposalOf(input, use);
+      const account = parseRoleArn(proposal?.to?.role ?? roleOf(use) ?? '')?.account;
+      if (account === undefined) continue;
+      const { namespace, serviceAccount } = proposal?.to ?? use.workload.template;
+      wanted.set(account, (wanted.get(account) ?? new Set()).add(audienceOf(input.estate, namespace, serviceAccount)));
+    }
+    return sorted([...wanted.keys()]).flatMap((account) =>
+      issuers.flatMap((issuer): FindingDraft[] => {
+        const arn = providerArnFor(inventory.cluster.partition, account, issuer);
+        const provider = inventory.oidcProviders.find((each) => each.arn === arn);
+        const missing = sorted(wanted.get(account) ?? []).filter((audience) => !provider?.audiences.includes(audience));
+        if (provider !== undefined && missing.length === 0) return [];
+        const audience = missing.join(', ');
+        return [
+          {
+            subject: { kind: 'OIDCProvider', account, name: issuerHost(issuer) },
+            message:
+              provider === undefined
+                ? `the account ${account} has no OIDC provider for ${issuer}`
+                : `the OIDC provider of ${issuer} in ${account} lacks the audience ${audience}`,
+            evidence: { arn, present: provider !== undefined, audiences: provider?.audiences ?? [], audience },
+          },
+        ];
+      }),
     );
-    return accounts.flatMap((account): FindingDraft[] => {
-      const arn = providerArnFor(inventory.cluster.partition, account, issuer);
-      const provider = inventory.oidcProviders.find((each) => each.arn === arn);
-      if (provider?.audiences.includes(audience)) return [];
-      return [
-        {
-          subject: { kind: 'OIDCProvider', account, name: issuerHost(issuer) },
-          message:
-            provider === undefined
-              ? `the account ${account} has no OIDC provider for ${issuer}`
-              : `the OIDC provider of ${issuer} in ${account} lacks the audience ${audience}`,
-          evidence: { arn, present: provider !== undefined, audiences: provider?.audiences ?? [], audience },
-        },
-      ];
-    });
   },
 };
