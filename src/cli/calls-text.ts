@@ -15,13 +15,19 @@ export const callsText = (
   const ordered = direction === 'apply' ? steps : [...steps].reverse();
   return ordered
     .map((step) => {
-      const changes = registry.get(step.kind)?.changes(step, direction) ?? [];
+      const changes = registry.get(step.kind)?.changes(step, direction, plan.id) ?? [];
       const head = `${style.name(visible(step.id))} ${style.dim(step.stage)}`;
       const body = changes.map((change) =>
         change.api === 'kubernetes'
           ? `  ${change.verb} ${visible(refKey(change.ref))}${change.subresource === undefined ? '' : `/${change.subresource}`} ${visible(JSON.stringify(change.body))}`
           : `  ${change.service}:${change.operation} ${visible(change.account)} ${visible(JSON.stringify(change.input))}`,
       );
+      // A trust policy's new text depends on what stands there then; what is put into it, or taken out, does not.
+      const { statement } = step.params;
+      if (body.length > 0 && statement !== undefined)
+        body.push(
+          `    ${direction === 'apply' ? 'statement' : 'without the statement'} ${visible(JSON.stringify(statement))}`,
+        );
       return [head, ...(body.length === 0 ? [style.dim('  no write')] : body)].join('\n');
     })
     .join('\n');

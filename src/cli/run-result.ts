@@ -4,6 +4,7 @@ import type { JournalState } from '../journal/fold.js';
 import type { Plan } from '../model/plan.js';
 import type { Style } from '../model/style.js';
 import { counted, visible, wrap } from '../model/text.js';
+import { pausesText } from './pause-text.js';
 
 /** How a run ended, for people: counts, what went wrong with what to do, what it waits for, the command that goes on. */
 export const resultText = (
@@ -35,13 +36,11 @@ export const resultText = (
     lines.push(
       `${paint(end.padEnd(9))} ${wrap(visible(moves.map((move) => move.replace(/^move:/, '')).join(', ')), width - 10, ' '.repeat(10))}`,
     );
+    if (end === 'moved')
+      lines.push(
+        `${' '.repeat(10)}${style.dim('they have the new identity; retire, which takes the old way out, is to do')}`,
+      );
   }
-  if (ends.has('moved'))
-    lines.push(
-      style.dim(
-        `${' '.repeat(10)}${wrap('moved: they run with the new identity, proven; what is left is retire, which takes the old way out', width - 10, ' '.repeat(10))}`,
-      ),
-    );
   for (const failure of result.failures) {
     const about = failure.step ?? failure.move ?? '';
     lines.push(
@@ -59,10 +58,7 @@ export const resultText = (
     if (failure.byHand.length > 0)
       lines.push(`    ${style.dim('by hand:')}`, ...failure.byHand.map((command) => `      ${visible(command)}`));
   }
-  for (const pause of result.pauses) {
-    lines.push('', `${style.warn('‖')} ${wrap(visible(pause.reason), width - 4, '  ')}`);
-    if (pause.how !== '') lines.push(...pause.how.split('\n').map((line) => `    ${visible(line)}`));
-  }
+  if (result.pauses.length > 0) lines.push('', pausesText(result.pauses, run.plan, run.direction, style, width));
   if (result.next.length > 0)
     lines.push('', ...result.next.map((command) => `${style.dim('next:')} ${visible(command)}`));
   return lines.join('\n');

@@ -217,8 +217,10 @@ export const apply = async (run: ApplyRun): Promise<RunResult> => {
   const retireLeft = selection.retireLeft && options.stages.includes('cutover') && !options.stages.includes('retire');
   const { command } = options;
   const failed = session.failures.length > 0;
+  const only = options.stages.length === 1 ? ` --stage ${options.stages[0]}` : '';
   const next = [
-    ...(left.length > 0 || failed ? [command.apply] : retireLeft ? [`${command.apply} --stage retire`] : []),
+    ...(left.length > 0 || failed ? [`${command.apply}${only}`] : []),
+    ...(retireLeft && !failed ? [`${command.apply} --stage retire`] : []),
     ...(failed ? [command.rollback] : []),
   ];
   return endRun(session, {

@@ -16,13 +16,16 @@ export interface LeftView {
   readonly alarms: readonly Alarm[];
 }
 
+/** Its pods have the new identity already: what is left is taking the old way out. */
+const isMoved = (move: Plan['moves'][number]): boolean => move.from.broker === move.to?.mechanism;
+
 const rowsOf = (view: LeftView) =>
   view.plan.moves.map((move) => ({
     move: move.id.replace(/^move:/, ''),
     from: move.from.broker,
     to: move.to?.mechanism ?? '?',
     role: roleName(move.to?.role ?? move.from.role, view.plan.cluster.accountId),
-    state: move.blocked ? 'blocked' : move.delivery === 'handoff' ? 'hand-off' : 'ready',
+    state: move.blocked ? 'blocked' : isMoved(move) ? 'to retire' : move.delivery === 'handoff' ? 'hand-off' : 'ready',
     why: view.plan.findings
       .filter(
         (finding) => move.findings.includes(finding.id) && finding.severity === 'block' && finding.acceptedBy === null,
@@ -32,9 +35,10 @@ const rowsOf = (view: LeftView) =>
   }));
 
 const headline = (view: LeftView): string => {
-  const open = view.plan.moves.filter((move) => !move.blocked).length;
-  const blocked = view.plan.moves.length - open;
-  return `${counted(open, 'move')} left${blocked > 0 ? `, ${blocked} blocked` : ''}; ${counted(view.dependents.length, 'workload')} still on kiam, kube2iam or the node role`;
+  const open = view.plan.moves.filter((move) => !move.blocked && !isMoved(move)).length;
+  const retire = view.plan.moves.filter((move) => !move.blocked && isMoved(move)).length;
+  const blocked = view.plan.moves.length - open - retire;
+  return `${counted(open, 'move')} left${retire > 0 ? `, ${retire} to retire` : ''}${blocked > 0 ? `, ${blocked} blocked` : ''}; ${counted(view.dependents.length, 'workload')} still on kiam, kube2iam or the node role`;
 };
 
 /** What is left to move, for people at a terminal. */
@@ -103,7 +107,8 @@ export const leftMarkdown = (view: LeftView): string =>
 /** The same as data. */
 export const leftData = (view: LeftView): unknown => ({
   cluster: view.plan.cluster.name,
-  left: view.plan.moves.filter((move) => !move.blocked).length,
+  left: view.plan.moves.filter((move) => !move.blocked && !isMoved(move)).length,
+  toRetire: view.plan.moves.filter((move) => !move.blocked && isMoved(move)).length,
   blocked: view.plan.moves.filter((move) => move.blocked).length,
   moves: rowsOf(view),
   dependents: view.dependents,

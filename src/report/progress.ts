@@ -83,6 +83,13 @@ const reversible = (move: Move, states: readonly StepState[]): MoveProgress['rev
   return { is: true, because: `as long as ${move.from.broker} still serves it; rollback asks the cluster first` };
 };
 
+const meaning: Readonly<Partial<Record<MoveState, string>>> = {
+  moved: 'moved: pods have their new identity; retire, which takes the old way out, is to do',
+  retired: 'retired: moved, and the old way is taken out',
+  'partly undone': 'partly undone: rollback can be run again',
+  stuck: 'stuck: an undo failed; a person has to look, then rollback again',
+};
+
 /** The state of a run as a table a move, with what comes next. */
 export const statusText = (plan: Plan, run: RunState, style: Style, width: number): string => {
   const rows = progressOf(plan, run);
@@ -106,14 +113,10 @@ export const statusText = (plan: Plan, run: RunState, style: Style, width: numbe
         { title: 'state', cell: (row) => row.state, style: paint },
         ...stages.map((stage) => ({
           title: stage,
-          cell: (row: MoveProgress) => (row.done[stage][1] === 0 ? '-' : `${row.done[stage][0]}/${row.done[stage][1]}`),
+          cell: (row: MoveProgress) =>
+            row.done[stage][1] === 0 || row.state === 'skipped' ? '-' : `${row.done[stage][0]}/${row.done[stage][1]}`,
         })),
-        {
-          title: 'reversible',
-          cell: (row) => `${row.reversible.is ? 'yes' : 'no'}: ${row.reversible.because}`,
-          gives: 1,
-          least: 10,
-        },
+        { title: 'reversible', cell: (row) => (row.reversible.is ? 'yes' : 'no') },
       ],
       width,
       style.dim,
@@ -123,6 +126,24 @@ export const statusText = (plan: Plan, run: RunState, style: Style, width: numbe
     const done = shared.filter((step) => isDone(stateOf(run, step.id))).length;
     parts.push(`${counted(shared.length, 'shared step')}, ${done} done`);
   }
+  const meanings = [...new Set(rows.map((row) => row.state))].flatMap((state) => meaning[state] ?? []);
+  if (meanings.length > 0) parts.push(meanings.map((text) => style.dim(wrap(text, width, '  '))).join('\n'));
+  const because = new Map<string, string[]>();
+  for (const row of rows.filter((each) => !['blocked', 'skipped', 'not started', 'undone'].includes(each.state)))
+    because.set(row.reversible.because, [
+      ...(because.get(row.reversible.because) ?? []),
+      row.move.id.replace(/^move:/, ''),
+    ]);
+  if (because.size > 0)
+    parts.push(
+      [...because]
+        .map(([text, moves]) =>
+          style.dim(
+            wrap(visible(`reversible${because.size > 1 ? ` (${moves.join(', ')})` : ''}: ${text}`), width, '  '),
+          ),
+        )
+        .join('\n'),
+    );
   const troubles = rows.filter((row) => row.trouble !== '');
   if (troubles.length > 0)
     parts.push(

@@ -131,6 +131,9 @@ export const applyDirectory = async (session: Session, directory: string, option
     await host.close();
     return 0;
   }
+  // Nobody can answer: refused before a lock is taken or a line written.
+  if (!options.yes && !session.interactive)
+    await session.prompts.confirm(`Apply plan ${plan.id} from ${here}?`, '--yes');
   await checkRehearsal(directory, plan, options.allowFailedRehearsal, (message) => host.say(message));
   const clients = await connectTo(session);
   const who = await identify(clients);

@@ -86,6 +86,15 @@ export const rollbackDirectory = async (
     await host.close();
     return 0;
   }
+  const what =
+    options.move.length > 0
+      ? options.move.join(', ')
+      : options.to === undefined
+        ? 'everything that was applied'
+        : `down to ${options.to}`;
+  const question = `Undo ${what} of plan ${plan.id}?`;
+  // Nobody can answer: refused before a lock is taken or a line written.
+  if (!options.yes && !session.interactive) await session.prompts.confirm(question, '--yes');
   const clients = await connectTo(session);
   const who = await identify(clients);
   const opened = await openRun({
@@ -104,13 +113,7 @@ export const rollbackDirectory = async (
       text: `cluster ${plan.cluster.name} at ${who.server}, account ${who.caller.account}, as ${who.caller.arn} and ${who.caller.kubernetesUser || 'an unnamed Kubernetes user'}`,
     });
     if (!session.options.yes) {
-      const what =
-        options.move.length > 0
-          ? options.move.join(', ')
-          : options.to === undefined
-            ? 'everything that was applied'
-            : `down to ${options.to}`;
-      if (!(await session.prompts.confirm(`Undo ${what} of plan ${plan.id}?`, '--yes'))) {
+      if (!(await session.prompts.confirm(question, '--yes'))) {
         throw new RoleliftError(
           { code: 'RL806', message: 'not undone', remedy: 'Nothing was changed.', fault: 'user' },
           { exit: 3 },

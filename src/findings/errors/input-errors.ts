@@ -3,6 +3,14 @@ import type { ErrorCode } from '../error-codes.js';
 /** RL6xx: what was given to the tool. */
 export const inputErrors: readonly ErrorCode[] = [
   {
+    code: 'RL600',
+    name: 'wrong-usage',
+    says: 'the command line was not understood',
+    explain:
+      'A command, an option or its value is not known, or something that is needed is missing. With --json this is told as a document like every other error; else in one line.',
+    remedy: 'rolelift COMMAND --help lists the options with examples.',
+  },
+  {
     code: 'RL601',
     name: 'needs-an-answer',
     says: 'a question needs an answer, and there is no terminal to ask at',
