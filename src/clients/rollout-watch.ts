@@ -13,7 +13,16 @@ export interface RolloutSource {
   readonly signal: AbortSignal;
 }
 
+/**
+ * How long a failure that is there at the first look must stand. A Deployment that is set back while its rollout has timed out keeps
+ * that condition until its controller sees progress (pkg/controller/deployment/progress.go), and so seems to have failed again.
+ */
+const doubtMs = 10_000;
+
 interface Waiter {
+  /** Set once this generation was seen without a failure, or the doubt is over: from then on a failure is one. */
+  sure: boolean;
+  doubting: boolean;
   readonly ref: KubernetesRef;
   readonly generation: number;
   readonly resolve: () => void;
@@ -48,6 +57,8 @@ export class RolloutWatch {
         reject(signal.reason);
       };
       const waiter: Waiter = {
+        sure: false,
+        doubting: false,
         ref,
         generation,
         resolve: () => {
@@ -147,10 +158,23 @@ export class RolloutWatch {
     if ((numberAt(object, 'metadata', 'generation') ?? 0) < waiter.generation) return;
     const state = rolloutState({ kind: waiter.ref.kind, ...object }, waiter.generation);
     if (state.is === 'done') waiter.resolve();
-    if (state.is === 'failed') {
+    if (state.is === 'waiting' && (numberAt(object, 'status', 'observedGeneration') ?? 0) >= waiter.generation)
+      waiter.sure = true;
+    if (state.is === 'failed' && !waiter.sure) this.#doubt(waiter);
+    else if (state.is === 'failed') {
       this.#waiters.delete(waiter);
       void this.#failure(waiter, state.because).then(waiter.reject, waiter.reject);
     }
+  }
+
+  #doubt(waiter: Waiter): void {
+    if (waiter.doubting) return;
+    waiter.doubting = true;
+    const again = (): void => {
+      waiter.sure = true;
+      if (this.#waiters.has(waiter)) this.#judge(waiter);
+    };
+    void this.#source.clock.sleep(doubtMs, this.#source.signal).then(again, () => undefined);
   }
 
   async #failure(waiter: Waiter, because: string): Promise<RoleliftError> {

@@ -4,9 +4,13 @@ const quote = (text: string): string =>
   /^[A-Za-z0-9_./:=@%+,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 const kebab = (operation: string): string => operation.replace(/([a-z0-9])([A-Z])/g, '$1-$2').toLowerCase();
 
+/** Name of an object that is known only when the estate is looked at. */
+const anyName = '*';
+const isWrite = (change: Change): boolean => change.api === 'aws' || change.dryRun !== true;
+
 /** The shell commands that make these changes without the tool: what a person runs where an undo failed. */
 export const changesInto = (changes: readonly Change[]): readonly string[] =>
-  changes.map((change) => {
+  changes.filter(isWrite).map((change) => {
     if (change.api === 'aws')
       return `aws ${change.service} ${kebab(change.operation)} --cli-input-json ${quote(JSON.stringify(change.input))}`;
     const { ref } = change;
@@ -16,6 +20,8 @@ export const changesInto = (changes: readonly Change[]): readonly string[] =>
     const body = quote(JSON.stringify(change.body));
     switch (change.verb) {
       case 'delete':
+        if (ref.name === anyName)
+          return `# delete each ${ref.kind.toLowerCase()}${namespace} that still carries what was given, one after another`;
         return `kubectl${context}${namespace} delete ${named}`;
       case 'create':
         return `printf %s ${body} | kubectl${context}${namespace} create -f -`;

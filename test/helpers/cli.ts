@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach } from 'vitest';
 
-const program = path.resolve(import.meta.dirname, '../../dist/cli/main.js');
+const program = process.env.ROLELIFT_PROGRAM ?? path.resolve(import.meta.dirname, '../../dist/cli/main.js');
 
 export interface Ended {
   readonly code: number | null;

@@ -1,11 +1,10 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { folder, rolelift } from '../helpers/cli.js';
+import { folder } from '../helpers/cli.js';
 import { Estate } from './estate.js';
-import { present, sure, testbed, until, userEnv, usesOf } from './real.js';
-
-const run = (args: readonly string[], cwd: string) => rolelift(args, { env: userEnv, cwd });
+import { ends, moveOf, planFor, used } from './program.js';
+import { present, sure, testbed } from './real.js';
 
 describe.skipIf(!present)('from kiam to IRSA and back, on real servers', () => {
   let estate: Estate;
@@ -86,34 +85,36 @@ describe.skipIf(!present)('from kiam to IRSA and back, on real servers', () => {
   it('scans, plans, applies, proves, retires and rolls back', async () => {
     const cwd = folder();
     const before = await estate.picture();
-    const only = ['-n', `${estate.id}-*`];
-
-    const planned = await run(['plan', ...only, '-o', 'plan', '--json'], cwd);
-    expect(planned.err, planned.err).not.toContain('error');
-    expect(planned.code, planned.err).toBe(0);
-    const plan = JSON.parse(planned.out);
-    const moves = new Map<string, any>(plan.moves.map((move: any) => [move.workloads[0].name, move]));
-    expect([...moves.keys()].sort()).toEqual(['api', 'checkout', 'ledger', 'refused', 'reports', 'worker']);
+    const plan = await planFor(estate, cwd);
+    expect(plan.gaps).toEqual([]);
+    expect(plan.moves.flatMap((move: any) => move.workloads.map((each: any) => each.name)).sort()).toEqual([
+      'api',
+      'checkout',
+      'ledger',
+      'refused',
+      'reports',
+      'worker',
+    ]);
     for (const name of ['api', 'ledger', 'reports', 'checkout', 'worker'] as const) {
-      expect(moves.get(name).from, name).toEqual({ broker: 'kiam', role: roles[name] });
-      expect(moves.get(name).to, name).toMatchObject({ mechanism: 'irsa', role: roles[name] });
-      expect(moves.get(name).blocked, `${name} ${moves.get(name).findings}`).toBe(false);
+      expect(moveOf(plan, name).from, name).toEqual({ broker: 'kiam', role: roles[name] });
+      expect(moveOf(plan, name).to, name).toMatchObject({ mechanism: 'irsa', role: roles[name] });
+      expect(moveOf(plan, name).blocked, `${name} ${moveOf(plan, name).findings}`).toBe(false);
     }
-    expect(moves.get('refused').blocked).toBe(true);
-    expect(moves.get('refused').findings.join()).toContain('RL101');
-    const account = (name: string): string => moves.get(name).to.serviceAccount.split('/')[1];
+    expect(moveOf(plan, 'refused').blocked).toBe(true);
+    expect(moveOf(plan, 'refused').findings.join()).toContain('RL101');
+    const account = (name: string): string => moveOf(plan, name).to.serviceAccount.split('/')[1];
     expect(account('checkout')).not.toBe('orders');
     expect(account('worker')).not.toBe(account('checkout'));
 
-    const applied = await run(['apply', 'plan', '--yes'], cwd);
-    expect(applied.code, `${applied.out}\n${applied.err}`).toBe(3);
-    for (const [namespace, app] of [
+    await ends(3, ['apply', 'plan', '--yes'], cwd);
+    const moved = [
       [pay, 'api'],
       [pay, 'ledger'],
       [orders, 'checkout'],
       [orders, 'worker'],
-    ] as const) {
-      const role = roles[app as keyof typeof roles];
+    ] as const;
+    for (const [namespace, app] of moved) {
+      const role = roles[app];
       expect(await estate.rolesOf(namespace, app), app).toEqual([role]);
       expect(await estate.exchange(namespace, account(app), role), app).toBe(true);
     }
@@ -130,26 +131,29 @@ describe.skipIf(!present)('from kiam to IRSA and back, on real servers', () => {
     });
     expect(may.status.allowed, 'what the shared account was bound to').toBe(true);
 
-    const status = await run(['status', 'plan', '--json'], cwd);
-    expect(status.code).toBe(0);
-    const verified = await run(['verify', 'plan', '--json'], cwd);
-    expect([0, 3], verified.err).toContain(verified.code);
-
+    const status = JSON.parse((await ends(0, ['status', 'plan', '--json'], cwd)).out);
+    expect(status.moves.find((move: any) => move.id === moveOf(plan, 'api').id).reversible.is).toBe(true);
+    if (testbed) for (const [namespace, app] of moved) await used(estate, namespace, app, account(app));
+    const verified = JSON.parse((await ends(3, ['verify', 'plan', '--json'], cwd)).out);
+    for (const [, app] of moved)
+      expect(
+        verified.moves.find((each: any) => each.move === moveOf(plan, app).id),
+        app,
+      ).toMatchObject({
+        proof: testbed ? 'used' : 'configured',
+        role: roles[app],
+      });
     if (testbed) {
-      await until('pods use their new identity', async () => (await usesOf(pay, 'api')).length > 0);
-      await until('all of them', async () => (await usesOf(orders, account('worker'))).length > 0);
+      // The CronJob has no pod yet, so nothing proves it: its old annotation stays.
+      await ends(3, ['apply', 'plan', '--stage', 'retire', '--soak', '0s', '--yes'], cwd);
+      const template = async (kind: string, namespace: string, name: string) =>
+        (await estate.object('apps/v1', kind, namespace, name)).spec.template.metadata.annotations ?? {};
+      expect(await template('Deployment', pay, 'api')).not.toHaveProperty(['iam.amazonaws.com/role']);
+      expect(await template('StatefulSet', pay, 'ledger')).not.toHaveProperty(['iam.amazonaws.com/role']);
+      expect(await estate.rolesOf(pay, 'api')).toEqual([roles.api]);
     }
-    const retired = await run(['apply', 'plan', '--stage', 'retire', '--soak', '0s', '--yes'], cwd);
-    // The CronJob has no pod yet, so nothing proves it: its old annotation stays.
-    expect(retired.code, `${retired.out}\n${retired.err}`).toBe(3);
-    const template = async (kind: string, namespace: string, name: string) =>
-      (await estate.object('apps/v1', kind, namespace, name)).spec.template.metadata.annotations ?? {};
-    expect(await template('Deployment', pay, 'api')).not.toHaveProperty(['iam.amazonaws.com/role']);
-    expect(await template('StatefulSet', pay, 'ledger')).not.toHaveProperty(['iam.amazonaws.com/role']);
-    expect(await estate.rolesOf(pay, 'api')).toEqual([roles.api]);
 
-    const back = await run(['rollback', 'plan', '--yes'], cwd);
-    expect(back.code, `${back.out}\n${back.err}`).toBe(0);
+    await ends(0, ['rollback', 'plan', '--yes'], cwd);
     await estate.ready();
     expect(await estate.picture()).toEqual(before);
     expect(await estate.exchange(pay, 'api', roles.api)).toBe(false);
