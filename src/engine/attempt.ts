@@ -15,7 +15,8 @@ const rounds = 5;
 export const isEffectless = (kind: StepKind, step: Step): boolean =>
   kind.checks === true || kind.changes(step, 'apply').length === 0;
 
-const confirmationOf = (step: Step, gate: string): Gate => {
+const gateOf = (step: Step, { gate, evidence }: Outcome & { readonly is: 'paused' }): Gate => {
+  if (evidence === true && step.move !== null) return { id: gate, kind: 'evidence', move: step.move };
   const known = step.params.gate as unknown as Gate | undefined;
   if (known !== undefined && typeof known === 'object' && known !== null && known.id === gate) return known;
   return { id: gate, kind: 'confirmation' };
@@ -25,7 +26,7 @@ const paused = async (session: Session, step: Step, outcome: Outcome & { readonl
   // A hand-off is opened by its owner alone: nobody is asked to say that it is done.
   const ask = session.kindOf(step).kind !== 'wait-for-handoff';
   if (ask) {
-    const gate = await session.askGate(confirmationOf(step, outcome.gate), outcome.reason);
+    const gate = await session.askGate(gateOf(step, outcome), outcome.reason);
     if (gate.is === 'open') return true;
   }
   await session.record({ type: 'paused', gate: outcome.gate, reason: outcome.reason });

@@ -73,11 +73,17 @@ export const gateState = (gate: Gate, facts: GateFacts): GateState => {
             opensAt,
           );
     }
+    case 'evidence':
     case 'proof-of-use': {
-      if (isUsed(gate.move, plan, state)) return { is: 'open', by: 'proof' };
+      if (gate.kind === 'proof-of-use' && isUsed(gate.move, plan, state)) return { is: 'open', by: 'proof' };
       const accepted = options.acceptUnproven ?? [];
       if (accepted.includes('all') || accepted.includes(gate.move))
         return { is: 'open', by: `--accept-unproven ${accepted.includes('all') ? 'all' : gate.move}` };
+      if (gate.kind === 'evidence')
+        return closed(
+          `there is no proof of it yet for ${gate.move}`,
+          `${options.command.apply} --stage retire, once there is; or with --accept-unproven ${gate.move}`,
+        );
       return closed(
         `${gate.move} was not seen using its new identity`,
         `${options.command.apply} --stage retire --accept-unproven ${gate.move}`,

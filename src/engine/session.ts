@@ -177,7 +177,7 @@ export class Session {
     }
     if (gate.kind === 'soak' || gate.kind === 'handoff' || gate.kind === 'pause-file') return now;
     // --yes stands for approvals: neither for a look at the canary, nor for evidence that is missing (H10).
-    if (this.run.options.yes && (gate.kind === 'canary' || gate.kind === 'proof-of-use')) return now;
+    if (this.run.options.yes && ['canary', 'proof-of-use', 'evidence'].includes(gate.kind)) return now;
     const answer = await this.run.host.approve?.(gate, question);
     if (answer?.open !== true) return now;
     await this.record({ type: 'gate-opened', gate: gate.id, by: answer.by });
@@ -222,6 +222,10 @@ export class Session {
       serverTime: () => clients.serverTime(),
       until: (why, boundMs, probe) => until(clock, signal, why, boundMs, probe, (text) => this.waits(step, text)),
       gate: (gate) => this.gate(gate),
+      appliedAt: (id) => {
+        const now = this.state(id);
+        return now.is === 'applied' || now.is === 'verified' ? now.since : null;
+      },
       kubernetes: (cluster) => clients.kubernetes(cluster),
       aws: (account) => clients.aws(account),
     };

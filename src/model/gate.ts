@@ -7,6 +7,8 @@ export type Gate =
   /** Counted between server times, since the named step was applied. */
   | { readonly id: string; readonly kind: 'soak'; readonly after: string; readonly seconds: number }
   | { readonly id: string; readonly kind: 'proof-of-use'; readonly move: string }
+  /** Opens by what its own step sees in the estate, or by --accept-unproven for that move; --yes does not answer it. */
+  | { readonly id: string; readonly kind: 'evidence'; readonly move: string }
   | { readonly id: string; readonly kind: 'handoff'; readonly step: string }
   | { readonly id: string; readonly kind: 'pause-file' | 'credentials' | 'confirmation' };
 

@@ -1,4 +1,6 @@
 import type { Estate } from '../findings/rule.js';
+import type { JsonObject } from '../model/json.js';
+import { audienceOf, issuersOf, trustStatements } from '../findings/trust-plans.js';
 import type { PlanOptions } from '../model/options.js';
 import { parseRoleArn } from '../model/resource.js';
 import { agentStep, associationStep } from './association-steps.js';
@@ -7,15 +9,28 @@ import { annotateStep, proveStep, restartStep, undoneAfter, useGate, usersOf } f
 import type { Detachment, NodeIntent } from './nodes.js';
 import type { Intent } from './proposals.js';
 import { roleSteps } from './role-steps.js';
-import { audienceOf, issuersOf, providerStep, trustStatements, trustSteps } from './trust-steps.js';
+import { providerStep, trustSteps } from './trust-steps.js';
 
 const ids = (drafts: readonly StepDraft[]): readonly string[] => drafts.map((draft) => draft.id);
 
 const nameOf = (policy: string): string => policy.split('/').at(-1) as string;
 
-const detachStep = (move: string, one: Detachment, dependsOn: readonly string[]): StepDraft => {
+/** What leaves a node role, and behind what. */
+interface Leaving {
+  readonly move: string;
+  readonly guard: JsonObject;
+  readonly dependsOn: readonly string[];
+}
+
+const handedOff = (one: Detachment): boolean => one.more.length > 0 || (one.kind === 'inline' && one.document === null);
+
+const accountAndName = (one: Detachment): readonly [string, string] => {
   const role = parseRoleArn(one.nodeRole);
-  const [account, name] = [role?.account ?? '', role?.name ?? one.nodeRole];
+  return [role?.account ?? '', role?.name ?? one.nodeRole];
+};
+
+const detachStep = ({ move, guard, dependsOn }: Leaving, one: Detachment): StepDraft => {
+  const [account, name] = accountAndName(one);
   const base = {
     stage: 'retire',
     move,
@@ -24,28 +39,12 @@ const detachStep = (move: string, one: Detachment, dependsOn: readonly string[])
     undoDependsOn: [],
   } as const;
   const at = `${account}/Role/${name}:${nameOf(one.policy)}`;
-  if (one.more.length > 0 || (one.kind === 'inline' && one.document === null))
-    return {
-      ...base,
-      id: `wait-for-handoff:${at}`,
-      kind: 'wait-for-handoff',
-      params: {
-        tool: 'iam',
-        ref: `${name}/${nameOf(one.policy)}`,
-        changes: [],
-        reverse: [],
-        instructions: `Take the CNI's actions out of the policy ${one.policy} of role ${name} (account ${account}); it also allows ${one.more.slice(0, 10).join(', ') || 'what could not be read'}, which must stay. Keep the old version: it is the way back.`,
-        suspend: '',
-      },
-      before: {},
-      after: {},
-    };
   if (one.kind === 'managed')
     return {
       ...base,
       id: `detach-role-policy:${at}`,
       kind: 'detach-role-policy',
-      params: { account, role: name, policyArn: one.policy },
+      params: { account, role: name, policyArn: one.policy, guard },
       before: { attached: true },
       after: { attached: false },
     };
@@ -53,45 +52,122 @@ const detachStep = (move: string, one: Detachment, dependsOn: readonly string[])
     ...base,
     id: `delete-role-policy:${at}`,
     kind: 'delete-role-policy',
-    params: { account, role: name, policyName: one.policy, document: one.document },
+    params: { account, role: name, policyName: one.policy, document: one.document, guard },
     before: { document: one.document },
     after: { document: null },
   };
 };
 
-/** A person, or a node that joined since, opens it: the only full test of the CNI's role (H13). */
-const newNodeGate = (move: string, namespace: string, name: string, dependsOn: readonly string[]): StepDraft => {
-  const id = stepId('gate', namespace, 'ServiceAccount', name, 'new-node');
-  return {
-    id,
-    kind: 'gate',
+/** A gate that looks for evidence itself; a person opens it with --accept-unproven. */
+const evidenceGate = (
+  move: string,
+  target: string,
+  id: string,
+  looks: JsonObject,
+  dependsOn: readonly string[],
+): StepDraft => ({
+  id,
+  kind: 'gate',
+  stage: 'retire',
+  move,
+  target: { api: 'none', kind: 'Gate', name: target },
+  params: { gate: { id, kind: 'evidence', move }, looks },
+  before: {},
+  after: {},
+  dependsOn,
+  undoDependsOn: [],
+});
+
+/**
+ * A policy that holds more than the CNI's statements is edited by whoever wrote it (RL407): a hand-off with its words, and a gate
+ * behind it that reads the policy until it allows the CNI's actions no more.
+ */
+const handoffSteps = ({ move, dependsOn }: Leaving, one: Detachment): readonly StepDraft[] => {
+  const [account, name] = accountAndName(one);
+  const at = `${account}/Role/${name}:${nameOf(one.policy)}`;
+  const wait: StepDraft = {
+    id: `wait-for-handoff:${at}`,
+    kind: 'wait-for-handoff',
     stage: 'retire',
     move,
-    target: { api: 'none', kind: 'Gate', name: `${namespace}/${name}:new-node` },
-    params: { gate: { id, kind: 'confirmation' } },
+    target: { api: 'iam', kind: 'Role', account, name },
+    params: {
+      tool: 'iam',
+      ref: `${name}/${nameOf(one.policy)}`,
+      changes: [],
+      reverse: [],
+      instructions: `Take ${one.actions.join(', ')} out of the policy ${one.policy} of role ${name} (account ${account}); it also allows ${one.more.slice(0, 10).join(', ') || 'what could not be read'}, which must stay. Keep the old version: it is the way back.`,
+      suspend: '',
+    },
     before: {},
     after: {},
     dependsOn,
     undoDependsOn: [],
   };
+  const looks = {
+    is: 'withdrawn',
+    account,
+    role: name,
+    policy: { kind: one.kind, name: one.policy },
+    actions: [...one.actions],
+  };
+  return [wait, evidenceGate(move, at, `gate:${at}:withdrawn`, looks, [...dependsOn, wait.id])];
+};
+
+/**
+ * What leaves the node roles of a move and the gates around it (H13): the new role was seen in use, the reports of the node roles
+ * show nothing of what they lose, a node that joined since has given a pod an address; then role by role; then a node that is
+ * younger than all that.
+ */
+const retireSteps = (
+  intent: NodeIntent,
+  use: StepDraft,
+  of: { readonly guard: JsonObject; readonly since: readonly string[]; readonly prove: string },
+): readonly StepDraft[] => {
+  const { proposal, part } = intent;
+  const { namespace, name } = proposal.subject;
+  const account = `${namespace}/${name}`;
+  const cni = part.controller.name === 'vpc-cni';
+  const gateId = (phase: string): string => stepId('gate', namespace, 'ServiceAccount', name, phase);
+  const node = (phase: string, since: readonly string[], watch: boolean, dependsOn: readonly string[]): StepDraft =>
+    evidenceGate(
+      proposal.id,
+      `${account}:${phase}`,
+      gateId(phase),
+      { is: 'new-node', since: [...since], watch, guard: of.guard },
+      dependsOn,
+    );
+  const before = cni ? [node('new-node', of.since, false, [of.prove])] : [];
+  const reports = part.detach
+    .filter((one) => one.lost.length > 0)
+    .map((one) => {
+      const [id, role] = accountAndName(one);
+      const at = `${id}/Role/${role}:${nameOf(one.policy)}`;
+      const looks = {
+        is: 'unused',
+        since: [...of.since],
+        account: id,
+        roleArn: one.nodeRole,
+        actions: [...one.lost],
+      };
+      return evidenceGate(proposal.id, at, `gate:${at}:unused`, looks, [of.prove]);
+    });
+  const ready = [of.prove, use.id, ...ids(before), ...ids(reports)];
+  const leaving: Leaving = { move: proposal.id, guard: of.guard, dependsOn: ready };
+  const gone = part.detach.flatMap((one) => (handedOff(one) ? handoffSteps(leaving, one) : [detachStep(leaving, one)]));
+  const after = cni && gone.length > 0 ? [node('new-node-after', ids(gone), true, ids(gone))] : [];
+  return [...before, ...reports, ...gone, ...after];
 };
 
 const addonStep = (estate: Estate, intent: NodeIntent, identity: Identity, dependsOn: readonly string[]): StepDraft => {
   const { cluster } = estate.inventory;
   const addon = intent.part.addon as NonNullable<NodeIntent['part']['addon']>;
   const to = intent.proposal.to as NonNullable<Intent['proposal']['to']>;
-  const kept = addon.associations
-    .filter((one) => one.serviceAccount !== to.serviceAccount)
-    .map((one) => ({ serviceAccount: one.serviceAccount, roleArn: one.role }));
   const associations =
-    identity.mechanism === 'pod-identity'
-      ? [...kept, { serviceAccount: to.serviceAccount, roleArn: identity.role }]
-      : kept.length > 0
-        ? kept
-        : null;
-  const role = identity.mechanism === 'irsa' ? identity.role : addon.role;
+    identity.mechanism === 'pod-identity' ? [{ serviceAccount: to.serviceAccount, roleArn: identity.role }] : null;
+  const role = identity.mechanism === 'irsa' ? identity.role : null;
   return {
-    id: `update-addon:${cluster.accountId}/Addon/${addon.name}`,
+    id: `update-addon:${cluster.accountId}/Addon/${addon.name}:${to.serviceAccount}`,
     kind: 'update-addon',
     stage: 'cutover',
     move: intent.proposal.id,
@@ -105,12 +181,15 @@ const addonStep = (estate: Estate, intent: NodeIntent, identity: Identity, depen
       associations,
       workloads: intent.proposal.uses.map((use) => workloadKey(use.workload)),
       identity,
+      ...(intent.part.controller.name === 'vpc-cni'
+        ? { firstNode: { policies: [...intent.part.attached], serviceAccount: to.serviceAccount } }
+        : {}),
     },
     before: {
-      role: addon.role,
+      serviceAccountRoleArn: addon.role,
       associations: addon.associations.map((one) => ({ serviceAccount: one.serviceAccount, roleArn: one.role })),
     },
-    after: { role, associations },
+    after: { serviceAccountRoleArn: role, associations },
     dependsOn,
     undoDependsOn: [],
   };
@@ -190,22 +269,23 @@ export const nodeSteps = (estate: Estate, options: PlanOptions, intent: NodeInte
       : to.mechanism === 'irsa'
         ? annotateStep(of, ready)
         : associationStep(estate, options, asMove, identity, usersOf(asMove), ready);
-  const restarts = proposal.uses.map((use) => restartStep(of, use, [bind.id]));
-  const prove = proveStep(of, [bind.id, ...ids(restarts)]);
-  const useOf = {
-    namespace: to.namespace,
-    serviceAccount: to.serviceAccount,
-    workloads: proposal.uses.map((use) => workloadKey(use.workload)),
-    identity,
-    roleAccount: role.account,
-  };
-  const gates = [
-    useGate(proposal.id, useOf, [prove.id]),
-    ...(part.controller.name === 'vpc-cni'
-      ? [newNodeGate(proposal.id, to.namespace, to.serviceAccount, [prove.id])]
-      : []),
-  ];
-  const detached = part.detach.map((one) => detachStep(proposal.id, one, [prove.id, ...ids(gates)]));
+  const firstNode =
+    part.controller.name === 'vpc-cni' ? { policies: [...part.attached], serviceAccount: to.serviceAccount } : null;
+  const restarts = proposal.uses.map((use) => {
+    const step = restartStep(of, use, [bind.id]);
+    return firstNode === null ? step : { ...step, params: { ...step.params, firstNode } };
+  });
+  const proof = proveStep(of, [bind.id, ...ids(restarts)]);
+  const prove = firstNode === null ? proof : { ...proof, params: { ...proof.params, firstNode: true } };
+  const workloads = proposal.uses.map((use) => workloadKey(use.workload));
+  const guard = { namespace: to.namespace, serviceAccount: to.serviceAccount, workloads, identity };
+  const asked = useGate(proposal.id, { ...guard, roleAccount: role.account }, [prove.id]);
+  const use = part.reused
+    ? asked
+    : { ...asked, params: { ...asked.params, evidence: { ...guard, roleAccount: role.account, dedicated: true } } };
+  const retired =
+    part.detach.length === 0 ? [] : [use, ...retireSteps(intent, use, { guard, since: [prove.id], prove: prove.id })];
+  const detached = retired.filter((step) => ['detach-role-policy', 'delete-role-policy'].includes(step.kind));
   return [
     ...providers.map((step) => undoneAfter(step, [...ids(made), prove.id])),
     ...policy.map((step) => undoneAfter(step, [...ids(made), prove.id])),
@@ -213,7 +293,6 @@ export const nodeSteps = (estate: Estate, options: PlanOptions, intent: NodeInte
     undoneAfter(bind, ids(detached)),
     ...restarts.map((step) => undoneAfter(step, [bind.id])),
     undoneAfter(prove, [bind.id, ...ids(restarts), ...ids(detached)]),
-    ...gates,
-    ...detached,
+    ...retired,
   ];
 };

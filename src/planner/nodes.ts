@@ -1,6 +1,6 @@
-import { cniPoliciesOf } from '../findings/cni-permission.js';
-import { type Controller, controllerNamed, controllerOf } from '../findings/controllers.js';
-import { actionsOf, isAllow, policiesOf, roleByArn, speaksOf } from '../findings/policy-documents.js';
+import { cniActions, cniPoliciesOf } from '../findings/cni-permission.js';
+import { awsManagedName, type Controller, controllerNamed, controllerOf } from '../findings/controllers.js';
+import { actionsOf, isAllow, policiesOf, type RolePolicy, roleByArn, speaksOf } from '../findings/policy-documents.js';
 import type { Estate, Proposal, WorkloadUse } from '../findings/rule.js';
 import { atLeast } from '../findings/sdk-versions.js';
 import { namespaceInScope } from '../findings/subjects.js';
@@ -25,6 +25,10 @@ export interface Detachment {
   readonly document: JsonObject | null;
   /** What it allows besides: then a person edits it (RL407). */
   readonly more: readonly string[];
+  /** The controller's actions that it allows. */
+  readonly actions: readonly string[];
+  /** Those of them that nothing else on that role allows: a report must not show them in use any more (H13). */
+  readonly lost: readonly string[];
 }
 
 /** A role for what runs on the node role today: its policies, and what leaves the node roles when it is proven. */
@@ -80,16 +84,60 @@ const nodeRolesOf = (estate: Estate): readonly Role[] =>
 const documentOf = (role: Role, name: string): JsonObject | null =>
   inlinePolicies(role.inline)?.find((policy) => policy.name === name)?.document ?? null;
 
-const cniDetachments = (estate: Estate): readonly Detachment[] =>
-  nodeRolesOf(estate).flatMap((role) =>
-    cniPoliciesOf(estate.inventory, role).map((policy) => ({
+/** What kubelet's own policy allows of the CNI's actions, where its document was not read (AWS managed policy reference). */
+const kubelets: readonly string[] = [
+  'ec2:DescribeInstances',
+  'ec2:DescribeInstanceTypes',
+  'ec2:DescribeSecurityGroups',
+  'ec2:DescribeSubnets',
+];
+
+const allowedBy = (policy: RolePolicy, action: string): boolean =>
+  policy.readable
+    ? policy.statements.some((statement) => isAllow(statement) && speaksOf(statement, action))
+    : awsManagedName(policy.name)?.startsWith('AmazonEKSWorkerNode') === true && kubelets.includes(action);
+
+/** Policies that leave a role, each with what of the controller's it allows and what the role loses by it. */
+const leaving = (
+  estate: Estate,
+  role: Role,
+  gone: readonly { readonly policy: RolePolicy; readonly more: readonly string[] }[],
+  candidates: readonly string[],
+): readonly Detachment[] => {
+  const names = new Set(gone.map(({ policy }) => policy.name));
+  const stays = policiesOf(estate.inventory, role).filter((policy) => !names.has(policy.name));
+  return gone.map(({ policy, more }) => {
+    const named = policy.readable ? policy.statements.filter(isAllow).flatMap(actionsOf) : candidates;
+    const actions = [
+      ...new Set(
+        more.length === 0
+          ? [...named, ...candidates].filter((action) => !policy.readable || allowedBy(policy, action))
+          : candidates.filter((action) => allowedBy(policy, action)),
+      ),
+    ]
+      .filter((action) => !action.includes('*'))
+      .sort(byText);
+    return {
       nodeRole: role.arn,
-      kind: policy.kind,
+      kind: policy.kind === 'inline' ? 'inline' : 'managed',
       policy: policy.name,
       document: policy.kind === 'inline' ? documentOf(role, policy.name) : null,
-      more: policy.more,
-    })),
-  );
+      more,
+      actions,
+      lost: actions.filter((action) => !stays.some((one) => allowedBy(one, action))),
+    };
+  });
+};
+
+const cniDetachments = (estate: Estate): readonly Detachment[] =>
+  nodeRolesOf(estate).flatMap((role) => {
+    const more = new Map(cniPoliciesOf(estate.inventory, role).map((policy) => [policy.name, policy.more]));
+    const gone = policiesOf(estate.inventory, role).flatMap((policy) => {
+      const found = more.get(policy.name);
+      return found === undefined ? [] : [{ policy, more: found }];
+    });
+    return leaving(estate, role, gone, cniActions);
+  });
 
 /** Policies on the node roles that were put there for a controller: its managed ones, or those that speak of its own actions. */
 const controllerDetachments = (
@@ -97,31 +145,27 @@ const controllerDetachments = (
   controller: Controller,
   managed: readonly string[],
 ): readonly Detachment[] =>
-  nodeRolesOf(estate).flatMap((role) =>
-    policiesOf(estate.inventory, role).flatMap((policy): readonly Detachment[] => {
-      if (policy.kind === 'boundary') return [];
-      if (managed.includes(policy.name))
-        return [{ nodeRole: role.arn, kind: 'managed', policy: policy.name, document: null, more: [] }];
-      const speaks =
+  nodeRolesOf(estate).flatMap((role) => {
+    const gone = policiesOf(estate.inventory, role).filter((policy) => {
+      if (policy.kind === 'boundary') return false;
+      if (managed.includes(policy.name)) return true;
+      return (
         managed.length === 0 &&
         policy.readable &&
         controller.actions.some((action) =>
           policy.statements.some(
             (statement) => isAllow(statement) && actionsOf(statement).includes(action) && speaksOf(statement, action),
           ),
-        );
-      if (!speaks) return [];
-      return [
-        {
-          nodeRole: role.arn,
-          kind: policy.kind,
-          policy: policy.name,
-          document: policy.kind === 'inline' ? documentOf(role, policy.name) : null,
-          more: [],
-        },
-      ];
-    }),
-  );
+        )
+      );
+    });
+    return leaving(
+      estate,
+      role,
+      gone.map((policy) => ({ policy, more: [] })),
+      controller.actions,
+    );
+  });
 
 const policyArn = (partition: string, name: string): string =>
   name.startsWith('arn:') ? name : `arn:${partition}:iam::aws:policy/${name}`;

@@ -2,14 +2,28 @@ import { z } from 'zod';
 import { at, type JsonObject, textAt } from '../model/json.js';
 import { sameTrust } from '../trust/document.js';
 import { inlinePolicy, putInline, removeInline } from './iam-policies.js';
-import { nodeRoleReads, nodeWatchReads, strangersOn, watched } from './node-role-watch.js';
+import {
+  guardParam,
+  guardReads,
+  nodeRoleReads,
+  nodeWatchReads,
+  stillOnNodeRoleAfterWait,
+  strangersOn,
+  watched,
+} from './node-role-watch.js';
 import { accountParam, jsonMap, parserOf } from './params.js';
 import { policiesLock, roleChange, roleUse } from './role-policy.js';
 import { defineStep, type Observation, type Outcome, type UndoOutcome } from './step.js';
 import { isGone, stepError } from './step-errors.js';
 import { roleSubject } from './trust-write.js';
 
-const schema = z.strictObject({ account: accountParam, role: z.string(), policyName: z.string(), document: jsonMap });
+const schema = z.strictObject({
+  account: accountParam,
+  role: z.string(),
+  policyName: z.string(),
+  document: jsonMap,
+  guard: guardParam.optional(),
+});
 export type DeleteRolePolicyParams = z.infer<typeof schema>;
 const kind = 'delete-role-policy';
 
@@ -36,13 +50,17 @@ export const deleteRolePolicy = defineStep<DeleteRolePolicyParams>({
       ? [put]
       : [roleChange(account, 'DeleteRolePolicy', { RoleName: role, PolicyName: policyName }), { ...put, maybe: true }];
   },
-  reads: ({ params: { account, role, policyName } }) => [
+  reads: ({ params: { account, role, policyName, guard } }) => [
     roleUse(account, 'GetRolePolicy', { RoleName: role, PolicyName: policyName }),
     ...nodeRoleReads(account, role),
     ...nodeWatchReads,
+    ...guardReads(guard),
   ],
   locks: ({ params: { account, role } }) => [policiesLock(account, role)],
-  preconditions: (ctx, { params: { account, role } }) => strangersOn(ctx, account, role),
+  preconditions: async (ctx, { params: { account, role, guard } }) => [
+    ...(await strangersOn(ctx, account, role)),
+    ...(await stillOnNodeRoleAfterWait(ctx, guard)),
+  ],
 
   async observe(ctx, { params: { account, role, policyName, document } }): Promise<Observation> {
     const now = await inlinePolicy(ctx.aws(account), role, policyName);
@@ -69,7 +87,7 @@ export const deleteRolePolicy = defineStep<DeleteRolePolicyParams>({
       await removeInline(ctx, params);
       return true;
     };
-    await watched(ctx, take, () => putInline(ctx, params, now));
+    await watched(ctx, take, () => putInline(ctx, params, now), params.guard);
     return { is: 'done', output: { wrote: true } };
   },
   async undo(ctx, { params }, record): Promise<UndoOutcome> {

@@ -1,12 +1,25 @@
 import { z } from 'zod';
 import { at, type JsonObject } from '../model/json.js';
 import { attachedPolicies } from './iam-policies.js';
-import { nodeRoleReads, nodeWatchReads, strangersOn, watched } from './node-role-watch.js';
+import {
+  guardParam,
+  guardReads,
+  nodeRoleReads,
+  nodeWatchReads,
+  stillOnNodeRoleAfterWait,
+  strangersOn,
+  watched,
+} from './node-role-watch.js';
 import { accountParam, parserOf } from './params.js';
 import { attach, detach, policiesLock, roleChange, roleUse } from './role-policy.js';
 import { defineStep, type Observation, type Outcome, type UndoOutcome } from './step.js';
 
-const schema = z.strictObject({ account: accountParam, role: z.string(), policyArn: z.string() });
+const schema = z.strictObject({
+  account: accountParam,
+  role: z.string(),
+  policyArn: z.string(),
+  guard: guardParam.optional(),
+});
 export type DetachRolePolicyParams = z.infer<typeof schema>;
 const kind = 'detach-role-policy';
 
@@ -32,13 +45,17 @@ export const detachRolePolicy = defineStep<DetachRolePolicyParams>({
         ]
       : [roleChange(account, 'AttachRolePolicy', input)];
   },
-  reads: ({ params: { account, role } }) => [
+  reads: ({ params: { account, role, guard } }) => [
     roleUse(account, 'ListAttachedRolePolicies', { RoleName: role }),
     ...nodeRoleReads(account, role),
     ...nodeWatchReads,
+    ...guardReads(guard),
   ],
   locks: ({ params: { account, role } }) => [policiesLock(account, role)],
-  preconditions: (ctx, { params: { account, role } }) => strangersOn(ctx, account, role),
+  preconditions: async (ctx, { params: { account, role, guard } }) => [
+    ...(await strangersOn(ctx, account, role)),
+    ...(await stillOnNodeRoleAfterWait(ctx, guard)),
+  ],
 
   async observe(ctx, { params: { account, role, policyArn } }): Promise<Observation> {
     const now = await attachedPolicies(ctx.aws(account), role);
@@ -49,11 +66,12 @@ export const detachRolePolicy = defineStep<DetachRolePolicyParams>({
     const now = await attachedPolicies(ctx.aws(account), role);
     return { attached: { present: now?.includes(policyArn) === true } };
   },
-  async apply(ctx, { params: { account, role, policyArn } }): Promise<Outcome> {
+  async apply(ctx, { params: { account, role, policyArn, guard } }): Promise<Outcome> {
     const wrote = await watched(
       ctx,
       () => detach(ctx, account, role, policyArn),
       () => attach(ctx, account, role, policyArn),
+      guard,
     );
     return { is: 'done', output: { wrote } };
   },

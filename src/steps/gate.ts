@@ -1,9 +1,14 @@
 import { z } from 'zod';
 import type { Gate } from '../model/gate.js';
+import { textAt } from '../model/json.js';
+import { parseRoleArn } from '../model/resource.js';
 import { stageSchema } from '../model/words.js';
+import { lookFor, nodeEvidenceParam, nodeEvidenceReads } from './node-evidence.js';
 import { accountParam, identityParam, parserOf, workloadParam } from './params.js';
 import { configured, usedByCloudTrail, useRegions } from './proof.js';
-import { defineStep, type Observation, type Outcome } from './step.js';
+import { roleUse } from './role-policy.js';
+import { defineStep, type Observation, type Outcome, type ReadCtx, type Use } from './step.js';
+import { orNull } from './step-errors.js';
 import { workloadReads } from './workload-reads.js';
 
 const id = z.string();
@@ -12,6 +17,7 @@ const gateSchema = z.discriminatedUnion('kind', [
   z.strictObject({ id, kind: z.literal('canary'), moves: z.array(z.string()) }),
   z.strictObject({ id, kind: z.literal('soak'), after: z.string(), seconds: z.number() }),
   z.strictObject({ id, kind: z.literal('proof-of-use'), move: z.string() }),
+  z.strictObject({ id, kind: z.literal('evidence'), move: z.string() }),
   z.strictObject({ id, kind: z.literal('handoff'), step: z.string() }),
   z.strictObject({ id, kind: z.enum(['pause-file', 'credentials', 'confirmation']) }),
 ]);
@@ -25,13 +31,32 @@ const schema = z.strictObject({
       workloads: z.array(workloadParam),
       identity: identityParam,
       roleAccount: accountParam,
+      /** The role is this account's alone, made for it: then its being used at all is a proof (GetRole, RoleLastUsed). */
+      dedicated: z.boolean().optional(),
     })
     .optional(),
+  /** What a gate `evidence` looks for in nodes, reports and policies. */
+  looks: nodeEvidenceParam.optional(),
 });
 export type GateParams = z.infer<typeof schema>;
 type Params = GateParams;
 const kind = 'gate';
 const paramsOf = (step: { readonly params: unknown }): Params => step.params as Params;
+
+type Evidence = NonNullable<Params['evidence']>;
+const nameOfRole = (evidence: Evidence): string => parseRoleArn(evidence.identity.role)?.name ?? '';
+const dedicatedRead = (evidence: Evidence): Use =>
+  roleUse(evidence.roleAccount, 'GetRole', { RoleName: nameOfRole(evidence) });
+
+/** When a role was last used, as IAM tells it (up to some hours late); null where it never was. */
+const lastUse = async (
+  ctx: ReadCtx,
+  evidence: Evidence,
+): Promise<{ readonly at: number; readonly region: string } | null> => {
+  const answer = await orNull(ctx.aws(evidence.roleAccount).call('iam', 'GetRole', { RoleName: nameOfRole(evidence) }));
+  const when = Date.parse(textAt(answer, 'Role', 'RoleLastUsed', 'LastUsedDate') ?? '');
+  return Number.isNaN(when) ? null : { at: when, region: textAt(answer, 'Role', 'RoleLastUsed', 'Region') ?? '' };
+};
 
 /** A point at which the move waits until its condition holds: approval, soak, proof of use (H10), confirmation. */
 export const gate = defineStep({
@@ -48,10 +73,13 @@ export const gate = defineStep({
     undo: 'Nothing to undo.',
   }),
   changes: () => [],
-  reads: (step) => {
-    const { evidence } = paramsOf(step);
+  reads: (step, direction) => {
+    if (direction === 'undo') return [];
+    const { evidence, looks } = paramsOf(step);
+    if (looks !== undefined) return nodeEvidenceReads(looks);
     if (evidence === undefined) return [];
     return [
+      ...(evidence.dedicated === true ? [dedicatedRead(evidence)] : []),
       ...evidence.workloads.flatMap((workload) => workloadReads(workload)),
       ...(evidence.identity.mechanism === 'irsa'
         ? [
@@ -78,8 +106,21 @@ export const gate = defineStep({
     const params = paramsOf(step);
     const state = ctx.gate(params.gate as Gate);
     if (state.is === 'open') return { is: 'done', output: { by: state.by } };
-    const { evidence } = params;
+    const { evidence, looks } = params;
     let reason = state.reason;
+    if (looks !== undefined) {
+      const seen = await lookFor(ctx, looks);
+      if (seen.is === 'seen') return { is: 'done', output: seen.output };
+      return { is: 'paused', gate: params.gate.id, reason: seen.reason, how: state.how, evidence: true };
+    }
+    // A token of ours that was exchanged would count as a use.
+    const own = ctx.settings.proveToken && evidence?.identity.mechanism === 'irsa';
+    if (params.gate.kind === 'proof-of-use' && evidence?.dedicated === true && !own) {
+      const pods = await configured(ctx, evidence.workloads, evidence.identity, evidence.serviceAccount);
+      const used = await lastUse(ctx, evidence);
+      if (pods.wrong.length === 0 && pods.pods > 0 && used !== null && used.at > pods.newest)
+        return { is: 'done', output: { at: new Date(used.at).toISOString(), region: used.region }, proof: 'used' };
+    }
     if (params.gate.kind === 'proof-of-use' && evidence !== undefined && evidence.identity.mechanism === 'irsa') {
       const pods = await configured(ctx, evidence.workloads, evidence.identity, evidence.serviceAccount);
       if (pods.wrong.length === 0 && pods.pods > 0) {

@@ -1,9 +1,13 @@
-import { type JsonObject, listAt, textAt } from '../model/json.js';
+import { z } from 'zod';
+import { at, type Json, type JsonObject, listAt, textAt } from '../model/json.js';
+import { identityParam, workloadParam } from './params.js';
 import { createdAt } from './pods.js';
+import { configured } from './proof.js';
 import { roleUse } from './role-policy.js';
 import type { Drift, ReadCtx, Use, WriteCtx } from './step.js';
 import { hasCode, isGone, stepError } from './step-errors.js';
 import { roleSubject } from './trust-write.js';
+import { workloadReads } from './workload-reads.js';
 
 /** What is read to see who else lives on a node role (H13). */
 export const nodeRoleReads = (account: string, role: string): readonly Use[] => [
@@ -66,16 +70,52 @@ export const strangersOn = async (ctx: ReadCtx, account: string, role: string): 
 /** How long nodes are watched after a policy left their role; the full proof, a new node, is a gate of its own (H13). */
 const watchMs = 60_000;
 
-const ready = (node: JsonObject): boolean =>
-  listAt(node, 'status', 'conditions').some(
-    (condition) => textAt(condition, 'type') === 'Ready' && textAt(condition, 'status') === 'True',
-  );
-const readyNodes = async (ctx: ReadCtx): Promise<ReadonlySet<string>> => {
-  const names = new Set<string>();
-  for await (const node of ctx.kubernetes().list('v1', 'Node'))
-    if (ready(node)) names.add(textAt(node, 'metadata', 'name') ?? '');
-  return names;
+/** Who must not need the policy any more: looked at just before it goes, and while nodes are watched. */
+export const guardParam = z.strictObject({
+  namespace: z.string(),
+  serviceAccount: z.string(),
+  workloads: z.array(workloadParam),
+  identity: identityParam,
+});
+export type GuardParam = z.infer<typeof guardParam>;
+
+export const guardReads = (guard: GuardParam | undefined): readonly Use[] =>
+  guard === undefined ? [] : guard.workloads.flatMap((workload) => workloadReads(workload));
+
+/** Pods that would live on the node role and fail without the policy: a node that joined since, a pod admission passed by. */
+export const stillOnNodeRole = async (ctx: ReadCtx, guard: GuardParam | undefined): Promise<readonly Drift[]> => {
+  if (guard === undefined) return [];
+  const { wrong } = await configured(ctx, guard.workloads, guard.identity, guard.serviceAccount);
+  return wrong.map(({ pod, reasons }) => ({
+    subject: { kind: 'Pod', namespace: guard.namespace, name: pod },
+    field: 'identity',
+    expected: guard.identity.role,
+    found: reasons.join('; '),
+    by: null,
+  }));
 };
+
+/** The same, asked for a while: a node that is just joining has its pod in a moment. */
+export const stillOnNodeRoleAfterWait = async (
+  ctx: ReadCtx,
+  guard: GuardParam | undefined,
+): Promise<readonly Drift[]> => {
+  let found: readonly Drift[] = [];
+  try {
+    await ctx.until('pods still live on the node role', 90_000, async () => {
+      found = await stillOnNodeRole(ctx, guard);
+      return found.length === 0 ? true : null;
+    });
+  } catch (thrown) {
+    if (!hasCode(thrown, 'RL811')) throw thrown;
+  }
+  return found;
+};
+
+const readyOf = (node: JsonObject): Json | undefined =>
+  listAt(node, 'status', 'conditions').find((condition) => textAt(condition, 'type') === 'Ready');
+export const isNodeReady = (node: JsonObject): boolean => textAt(readyOf(node), 'status') === 'True';
+
 export const nodeWatchReads: readonly Use[] = [
   { api: 'kubernetes', verb: 'list', ref: { api: 'kubernetes', apiVersion: 'v1', kind: 'Node', name: '*' } },
   {
@@ -85,39 +125,73 @@ export const nodeWatchReads: readonly Use[] = [
   },
 ];
 
+/** How long a young node may take until its network works; kubelet and CNI need a minute or two. Milliseconds. */
+const youngMs = 5 * 60_000;
+
 /**
- * Takes something from a node role and watches: a node that stops being Ready, or an event MissingIAMPermissions (CNI,
- * pkg/awsutils), brings it back at once and fails with RL873.
+ * What shows that nodes lost what they need, since a server time: a node that was Ready and is not, a young one whose network does
+ * not come up, an event MissingIAMPermissions (CNI, pkg/awsutils). Null where nothing does.
+ */
+export const troubleSince = async (ctx: ReadCtx, since: number): Promise<string | null> => {
+  const now = ctx.serverTime() ?? ctx.clock.now();
+  for await (const node of ctx.kubernetes().list('v1', 'Node')) {
+    const ready = readyOf(node);
+    if (textAt(ready, 'status') === 'True') continue;
+    // Nodes that are on their way out end NotReady whatever their role holds.
+    if (at(node, 'spec', 'unschedulable') === true || textAt(node, 'metadata', 'deletionTimestamp') !== undefined)
+      continue;
+    const name = textAt(node, 'metadata', 'name') ?? '';
+    const changed = Date.parse(textAt(ready, 'lastTransitionTime') ?? '') || 0;
+    const born = createdAt(node);
+    if (born <= since && changed > since) return `no longer Ready: ${name}`;
+    const network = /network|cni/i.test(`${textAt(ready, 'reason') ?? ''} ${textAt(ready, 'message') ?? ''}`);
+    if (born > since && network && now - born > youngMs)
+      return `not Ready since it joined: ${name}: ${textAt(ready, 'message')}`;
+  }
+  for await (const event of ctx.kubernetes().list('v1', 'Event', { namespace: 'kube-system' }))
+    if (
+      textAt(event, 'reason') === 'MissingIAMPermissions' &&
+      (Date.parse(textAt(event, 'lastTimestamp') ?? textAt(event, 'eventTime') ?? '') || createdAt(event)) > since
+    )
+      return `event MissingIAMPermissions: ${textAt(event, 'message') ?? ''}`;
+  return null;
+};
+
+const lost = (found: string) =>
+  stepError('RL873', 'nodes lost what they need; the policy is back on their role', {
+    cause: found,
+    remedy: 'Find out which pods still live on the node role (`rolelift verify`), and move them first.',
+  });
+
+/**
+ * Takes something from a node role and watches: a node that stops being Ready, an event MissingIAMPermissions, or a pod that lives on
+ * the node role after all, brings it back at once and fails with RL873.
  */
 export const watched = async (
   ctx: WriteCtx,
   take: () => Promise<boolean>,
   giveBack: () => Promise<unknown>,
+  guard: GuardParam | undefined,
 ): Promise<boolean> => {
-  const before = await readyNodes(ctx);
-  const since = ctx.serverTime() ?? ctx.clock.now();
+  // Server times come to the second: what happens within the same one still counts.
+  const since = (ctx.serverTime() ?? ctx.clock.now()) - 1;
   if (!(await take())) return false;
   const trouble = async (): Promise<string | null> => {
-    const now = await readyNodes(ctx);
-    const present = new Set<string>();
-    for await (const node of ctx.kubernetes().list('v1', 'Node')) present.add(textAt(node, 'metadata', 'name') ?? '');
-    const lost = [...before].filter((name) => present.has(name) && !now.has(name));
-    if (lost.length > 0) return `no longer Ready: ${lost.join(', ')}`;
-    for await (const event of ctx.kubernetes().list('v1', 'Event', { namespace: 'kube-system' }))
-      if (
-        textAt(event, 'reason') === 'MissingIAMPermissions' &&
-        (Date.parse(textAt(event, 'lastTimestamp') ?? textAt(event, 'eventTime') ?? '') || createdAt(event)) > since
-      )
-        return `event MissingIAMPermissions: ${textAt(event, 'message') ?? ''}`;
-    return null;
+    const found = await troubleSince(ctx, since);
+    if (found !== null) return found;
+    // A pod that is being replaced is not wrong: only what stays so for two looks is.
+    const [first] = await stillOnNodeRole(ctx, guard);
+    const again = first === undefined ? undefined : doubted;
+    doubted = first === undefined ? null : first.subject.name;
+    return again !== undefined && again !== null && again === doubted && first !== undefined
+      ? `${first.subject.name} lives on the node role: ${String(first.found)}`
+      : null;
   };
+  let doubted: string | null = null;
   try {
     const found = await ctx.until('watching the nodes after the policy left their role', watchMs, trouble);
     await giveBack();
-    throw stepError('RL873', 'nodes lost what they need; the policy is back on their role', {
-      cause: found,
-      remedy: 'Find out which pods still live on the node role (`rolelift verify`), and move them first.',
-    });
+    throw lost(found);
   } catch (thrown) {
     // Nothing seen for the whole time is what was hoped for.
     if (!hasCode(thrown, 'RL811')) throw thrown;

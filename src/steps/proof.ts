@@ -1,9 +1,9 @@
 import { isAws, isDenied } from '../model/aws-error.js';
-import { isObject, type Json, type JsonObject, listAt, textAt, textsAt } from '../model/json.js';
+import { isObject, type Json, type JsonObject, listAt, numberAt, textAt, textsAt } from '../model/json.js';
 import type { AwsReader } from '../model/ports.js';
 import { parseRoleArn, serviceAccountRef } from '../model/resource.js';
 import { annotationKeys, marks } from '../model/words.js';
-import { type IdentityParam, type WorkloadParam, workloadId } from './params.js';
+import { type IdentityParam, type WorkloadParam, workloadId, workloadRef } from './params.js';
 import { createdAt, isLive, lacks, podName } from './pods.js';
 import type { ReadCtx, StepCtx, Use, WriteCtx } from './step.js';
 import { stepError } from './step-errors.js';
@@ -35,6 +35,8 @@ export const configured = async (
   let newest = 0;
   for (const workload of workloads) {
     const found = await podsToJudge(ctx as ReadCtx, workload);
+    const bare = await nodesWithout(ctx, workload, found);
+    if (bare > 0) wrong.push({ pod: workload.name, reasons: [`${bare} node(s) have no pod of it`] });
     const ofRun = isOfRun(workload);
     let proving = 0;
     for (const pod of found) {
@@ -52,6 +54,17 @@ export const configured = async (
 };
 
 const isOfRun = ({ kind }: WorkloadParam): boolean => kind === 'CronJob' || kind === 'Job';
+
+/** How many nodes lack the pod that a DaemonSet should have there; 0 for other kinds. */
+const nodesWithout = async (
+  ctx: Pick<ReadCtx, 'kubernetes'>,
+  workload: WorkloadParam,
+  pods: readonly JsonObject[],
+): Promise<number> => {
+  if (workload.kind !== 'DaemonSet') return 0;
+  const desired = numberAt(await ctx.kubernetes().get(workloadRef(workload)), 'status', 'desiredNumberScheduled') ?? 0;
+  return Math.max(0, desired - new Set(pods.map((pod) => textAt(pod, 'spec', 'nodeName') ?? podName(pod))).size);
+};
 
 /** Live pods; for CronJobs and Jobs without any, the youngest that has ended: a run since is a proof too (H25). */
 const podsToJudge = async (ctx: ReadCtx, workload: WorkloadParam): Promise<readonly JsonObject[]> => {
@@ -222,9 +235,16 @@ export const proofReads = (
     ? [
         {
           api: 'kubernetes',
+          verb: 'get',
+          ref: serviceAccountRef(params.namespace, params.serviceAccount),
+          only: 'prove-token',
+        },
+        {
+          api: 'kubernetes',
           verb: 'create',
           ref: serviceAccountRef(params.namespace, params.serviceAccount),
           subresource: 'token',
+          only: 'prove-token',
         },
       ]
     : [];

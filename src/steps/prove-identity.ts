@@ -3,12 +3,14 @@ import type { JsonObject } from '../model/json.js';
 import type { Step } from '../model/plan.js';
 import { refKey, serviceAccountRef, subjectTitle } from '../model/resource.js';
 import { brokerSchema } from '../model/words.js';
+import { probeChanges, probeReads, removeProbe } from './address-probe.js';
 import { previewChange } from './admission-preview.js';
+import { unnamedPlan } from './our-marks.js';
 import { accountParam, identityParam, parserOf, workloadParam, workloadRef } from './params.js';
 import { carries } from './pods.js';
-import { type ConfiguredAnswer, configured, exchange } from './proof.js';
+import { type ConfiguredAnswer, configured, exchange, proofReads } from './proof.js';
 import { podDeletion, shedIdentity } from './restart-workload.js';
-import { defineStep, type Observation, type Outcome, type UndoOutcome } from './step.js';
+import { type Change, defineStep, type Observation, type Outcome, type UndoOutcome } from './step.js';
 import { hasCode, stepError } from './step-errors.js';
 import { livePods } from './template-roll.js';
 import { workloadReads } from './workload-reads.js';
@@ -20,10 +22,17 @@ const schema = z.strictObject({
   identity: identityParam,
   roleAccount: accountParam,
   previous: z.strictObject({ broker: brokerSchema, role: z.string().nullable() }),
+  /** A restart that began with one node: what its probe may have left behind is taken away. */
+  firstNode: z.boolean().optional(),
 });
 export type ProveIdentityParams = z.infer<typeof schema>;
 type ProveStep = Step<ProveIdentityParams>;
 const kind = 'prove-identity';
+
+const leftovers = ({ firstNode }: ProveIdentityParams, planId: string): readonly Change[] =>
+  firstNode === true
+    ? probeChanges(planId, '').filter((change) => change.api === 'kubernetes' && change.verb === 'delete')
+    : [];
 
 const sawOf = (answer: ConfiguredAnswer): JsonObject => ({
   pods: answer.pods,
@@ -49,14 +58,23 @@ export const proveIdentity = defineStep<ProveIdentityParams>({
     effect: 'none',
     undo: 'Proves that no pod carries the new identity any more.',
   }),
-  changes: ({ params }, direction) =>
+  changes: ({ params }, direction, planId = unnamedPlan) =>
     direction === 'apply'
-      ? []
-      : [previewChange(params.namespace), ...params.workloads.slice(0, 1).map((workload) => podDeletion(workload))],
-  reads: ({ params }) => [
+      ? leftovers(params, planId)
+      : [
+          previewChange(params.namespace),
+          ...params.workloads.slice(0, 1).map((workload) => podDeletion(workload)),
+          ...leftovers(params, planId),
+        ],
+  reads: ({ params }, direction) => [
+    ...(params.firstNode === true ? probeReads() : []),
+    // The undo asks admission again, for which the account and its users are looked at; a proof looks at pods.
     ...params.workloads.flatMap((workload) =>
-      workloadReads(workload, { namespace: params.namespace, name: params.serviceAccount }),
+      direction === 'apply'
+        ? workloadReads(workload)
+        : workloadReads(workload, { namespace: params.namespace, name: params.serviceAccount }),
     ),
+    ...(direction === 'undo' ? [] : proofReads(params, true)),
     ...params.workloads
       .filter((workload) => ['CronJob', 'Job'].includes(workload.kind))
       .map(({ namespace }) => ({
@@ -77,6 +95,7 @@ export const proveIdentity = defineStep<ProveIdentityParams>({
 
   async apply(ctx, step): Promise<Outcome> {
     const { params } = step;
+    if (params.firstNode === true) await removeProbe(ctx);
     let answer: ConfiguredAnswer | null = null;
     try {
       await ctx.until(
@@ -118,6 +137,7 @@ export const proveIdentity = defineStep<ProveIdentityParams>({
   async undo(ctx, step): Promise<UndoOutcome> {
     const { params } = step;
     const account = { namespace: params.namespace, name: params.serviceAccount };
+    if (params.firstNode === true) await removeProbe(ctx);
     let note = '';
     for (const workload of params.workloads) {
       const object = await ctx.kubernetes().get(workloadRef(workload));

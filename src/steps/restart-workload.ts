@@ -3,8 +3,10 @@ import { type JsonObject, numberAt } from '../model/json.js';
 import type { Step } from '../model/plan.js';
 import { refKey, subjectOf, subjectTitle } from '../model/resource.js';
 import { marks } from '../model/words.js';
+import { probeChanges, probeReads, removeProbe } from './address-probe.js';
 import { causeOf, podFromTemplate, preview, previewChange } from './admission-preview.js';
 import { previewGone } from './annotate-service-account.js';
+import { firstNodeParam, oneNodeFirst } from './first-node.js';
 import { fieldAt, mergePatchOf, preimageOf, sameField, setTo } from './object-fields.js';
 import { editFields, restoreFields } from './object-write.js';
 import { restartMark, unnamedPlan } from './our-marks.js';
@@ -18,6 +20,7 @@ import {
 } from './params.js';
 import { carries, lacks, podName } from './pods.js';
 import { exchange } from './proof.js';
+import { proveRole, roleProofReads } from './role-proof.js';
 import { type Change, defineStep, type Observation, type Outcome, type UndoOutcome, type WriteCtx } from './step.js';
 import { stepError } from './step-errors.js';
 import {
@@ -37,6 +40,8 @@ const schema = z.strictObject({
   workload: workloadParam,
   identity: identityParam,
   account: z.strictObject({ namespace: z.string(), name: z.string() }),
+  /** The CNI's: the role is proven, one node replaced and asked for an address, then the rest (H8). */
+  firstNode: firstNodeParam.optional(),
 });
 export type RestartWorkloadParams = z.infer<typeof schema>;
 type RestartStep = Step<RestartWorkloadParams>;
@@ -77,7 +82,7 @@ export const restartWorkload = defineStep<RestartWorkloadParams>({
     effect: 'disruptive',
     undo: 'Takes our template annotation away and replaces every pod that still carries the new identity.',
   }),
-  changes({ id, params: { workload } }, direction, planId = unnamedPlan) {
+  changes({ id, params: { workload, firstNode } }, direction, planId = unnamedPlan) {
     const value = direction === 'apply' ? restartMark(planId, id) : null;
     const patch: Change = {
       api: 'kubernetes',
@@ -86,9 +91,17 @@ export const restartWorkload = defineStep<RestartWorkloadParams>({
       body: mergePatchOf([setTo(markPointer(workload), value)]),
       rollout: true,
     };
-    return [previewChange(workload.namespace), ...(byTemplate(workload) ? [patch] : []), podDeletion(workload)];
+    return [
+      previewChange(workload.namespace),
+      ...(byTemplate(workload) ? [patch] : []),
+      podDeletion(workload),
+      ...(firstNode !== undefined && direction === 'apply' ? probeChanges(planId, id) : []),
+    ];
   },
-  reads: ({ params: { workload, account } }) => workloadReads(workload, account),
+  reads: ({ params: { workload, account, identity, firstNode } }) => [
+    ...workloadReads(workload, account),
+    ...(firstNode === undefined ? [] : [...roleProofReads({ identity }), ...probeReads()]),
+  ],
   locks: ({ params: { workload } }) => [refKey(workloadRef(workload))],
   preconditions: async () => [],
 
@@ -130,9 +143,32 @@ export const restartWorkload = defineStep<RestartWorkloadParams>({
         output: { pods: live.length, note: manner.is === 'later' ? manner.note : 'every pod had it already' },
       };
     }
+    const { firstNode } = step.params;
+    if (firstNode !== undefined)
+      await proveRole(ctx, {
+        identity,
+        namespace: account.namespace,
+        serviceAccount: account.name,
+        policies: firstNode.policies,
+      });
     const note = await previewWanted(ctx, workload, templateOf(object, workload), identity, account.name);
     if (ctx.settings.proveToken && identity.mechanism === 'irsa')
       await exchange(ctx, { ...account, role: identity.role });
+    const marked = sameField(fieldAt(object, markPointer(workload)), {
+      present: true,
+      value: restartMark(ctx.plan.id, step.id),
+    });
+    // Our mark on the template says that the first node was good.
+    if (firstNode !== undefined && !marked) {
+      const held = await oneNodeFirst(ctx, {
+        step: step.id,
+        move: step.move ?? '',
+        workload,
+        identity,
+        account: account.name,
+      });
+      if (held !== null) return held;
+    }
     let current = object;
     if (byTemplate(workload) && manner.is !== 'later' && !isOnDelete(manner)) {
       const edited = await editFields(ctx.kubernetes(), ref, () => [
@@ -141,6 +177,7 @@ export const restartWorkload = defineStep<RestartWorkloadParams>({
       if (edited.is === 'gone') throw notThere(step);
       current = edited.object;
     }
+    if (firstNode !== undefined) await removeProbe(ctx);
     const rolled = await finishRoll(ctx, workload, current, wrong, {
       why: `pods of ${subjectTitle(subjectOf(ref))} do not have the new identity yet`,
       rolling: true,
@@ -151,7 +188,7 @@ export const restartWorkload = defineStep<RestartWorkloadParams>({
   },
 
   async undo(ctx, step, record): Promise<UndoOutcome> {
-    const { workload, identity } = step.params;
+    const { workload, identity, firstNode } = step.params;
     const pointer = markPointer(workload);
     const { how, edited } = await restoreFields(
       ctx.kubernetes(),
@@ -166,7 +203,9 @@ export const restartWorkload = defineStep<RestartWorkloadParams>({
       record.preimage,
     );
     if (edited.is === 'gone') return { is: 'done', how: 'gone', note: 'the workload is not there any more' };
-    return shedIdentity(ctx, step, how, edited.object, edited.is === 'written', identity);
+    // A restart that EKS began itself (update-addon) is let come to its end first.
+    const rolling = edited.is === 'written' || firstNode !== undefined;
+    return shedIdentity(ctx, step, how, edited.object, rolling, identity);
   },
 });
 

@@ -18,6 +18,8 @@ export const stepErrors = {
   RL872: 'STS did not accept the service account token for the role.',
   RL873: 'After the policy left the node role nodes lost what they need; it was attached again.',
   RL874: 'Others changed the same object again and again while this step tried to write it.',
+  RL875: 'The first node with the new role gives new pods no addresses.',
+  RL876: 'The new role would not serve the service account: it, its trust or its policies are not as they must be.',
 } as const satisfies Partial<Record<Code, string>>;
 
 export type StepErrorCode = keyof typeof stepErrors;

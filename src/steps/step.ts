@@ -39,6 +39,8 @@ export type Use =
       readonly verb: 'get' | 'list' | 'watch' | 'create';
       readonly ref: Ref;
       readonly subresource?: string;
+      /** Asked only with that option: `--prove token` (H17). */
+      readonly only?: 'prove-token';
     }
   | {
       readonly api: 'aws';
@@ -55,7 +57,14 @@ export type Observation =
 
 export type Outcome =
   | { readonly is: 'done'; readonly output: JsonObject; readonly proof?: Proof }
-  | { readonly is: 'paused'; readonly gate: string; readonly reason: string; readonly how: string };
+  | {
+      readonly is: 'paused';
+      readonly gate: string;
+      readonly reason: string;
+      readonly how: string;
+      /** What is missing is evidence: --yes does not stand for it, --accept-unproven does. */
+      readonly evidence?: true;
+    };
 
 export type UndoOutcome =
   | { readonly is: 'done'; readonly how: UndoHow; readonly note: string }
@@ -118,6 +127,8 @@ export interface StepCtx {
   /** The one way to wait: asks `probe` until it answers other than null or the bound (ms) is over (RL811), telling why. */
   until<T>(why: string, boundMs: number, probe: () => Promise<T | null>): Promise<T>;
   gate(gate: Gate): GateState;
+  /** Server time (ms since 1970) since which a step of the plan is applied; null where it is not. */
+  appliedAt?(step: string): number | null;
 }
 export interface ReadCtx extends StepCtx {
   readonly kubernetes: (cluster?: string) => KubernetesReader;
@@ -151,7 +162,8 @@ export interface StepKind<P extends JsonObject = JsonObject> {
    * some estates need (a pod to be replaced) is among them with `maybe`.
    */
   changes(step: Step<P>, direction: 'apply' | 'undo', planId?: string): readonly Change[];
-  reads(step: Step<P>): readonly Use[];
+  /** Its reads, of one direction or (where none is named, or where it makes no difference) of both. */
+  reads(step: Step<P>, direction?: 'apply' | 'undo'): readonly Use[];
   locks(step: Step<P>): readonly RefKey[];
   /** Read again just before the step; anything it answers refuses the step (H21). */
   preconditions(ctx: ReadCtx, step: Step<P>): Promise<readonly Drift[]>;

@@ -162,7 +162,8 @@ export const replacePods = async (
     const pods = await livePods(ctx, workload);
     const bad = pods.filter(wrong);
     if (bad.length === 0) return [];
-    const share = Math.max(1, Math.floor(pods.length / 4));
+    // What runs on every node is replaced on few at a time: nodes may depend on it.
+    const share = Math.max(1, Math.floor(pods.length / (workload.kind === 'DaemonSet' ? 10 : 4)));
     const wanted = pods.length;
     for (let start = 0; start < bad.length; start += share) {
       const batch = bad.slice(start, start + share);

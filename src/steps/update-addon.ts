@@ -5,13 +5,16 @@ import { at, type Json, type JsonObject, listAt, textAt } from '../model/json.js
 import type { Step } from '../model/plan.js';
 import { refKey } from '../model/resource.js';
 import { addonActive, type LiveAddon, readAddon, updateEnded } from './addons.js';
+import { probeChanges, probeReads, removeProbe } from './address-probe.js';
 import { eksChange, eksUse } from './associations.js';
+import { firstNodeParam, oneNodeFirst } from './first-node.js';
+import { unnamedPlan } from './our-marks.js';
 import { accountParam, identityParam, parserOf, workloadParam, workloadRef } from './params.js';
-import { carries, lacks } from './pods.js';
-import { podDeletion } from './restart-workload.js';
+import { carries } from './pods.js';
+import { proveRole, roleProofReads } from './role-proof.js';
 import { defineStep, type Observation, type Outcome, type UndoOutcome, type WriteCtx } from './step.js';
-import { stepError } from './step-errors.js';
-import { finishRoll, livePods, madeAnew, replacePods } from './template-roll.js';
+import { hasCode, stepError } from './step-errors.js';
+import { livePods, mannerOf, waitForRollout } from './template-roll.js';
 import { workloadReads } from './workload-reads.js';
 
 const schema = z.strictObject({
@@ -21,9 +24,12 @@ const schema = z.strictObject({
   /** The version that stays: it is resent, never raised. */
   version: z.string().nullable(),
   serviceAccountRoleArn: z.string().nullable(),
+  /** Only those that this step sets; the add-on's others are resent as they are found. */
   associations: z.array(z.strictObject({ serviceAccount: z.string(), roleArn: z.string() })).nullable(),
   workloads: z.array(workloadParam),
   identity: identityParam,
+  /** The CNI's: the role is proven before EKS restarts anything, and the first restarted node asked for an address (H8). */
+  firstNode: firstNodeParam.optional(),
 });
 export type UpdateAddonParams = z.infer<typeof schema>;
 type AddonStep = Step<UpdateAddonParams>;
@@ -36,12 +42,31 @@ interface Config {
 const sorted = (list: Config['associations']): Config['associations'] =>
   [...list].sort((left, right) => (left.serviceAccount < right.serviceAccount ? -1 : 1));
 const configOf = (addon: LiveAddon): Config => ({ role: addon.role, associations: sorted(addon.associations) });
-const wanted = ({ params }: AddonStep): Config => ({
-  role: params.serviceAccountRoleArn,
-  associations: sorted(params.associations ?? []),
+
+/** The add-on's configuration with one account's associations replaced; those of its other accounts stay as they are. */
+const withOwn = (live: Config, own: Config['associations'], accounts: ReadonlySet<string>): Config['associations'] =>
+  sorted([...live.associations.filter((one) => !accounts.has(one.serviceAccount)), ...own]);
+const ownAccounts = ({ params }: AddonStep): ReadonlySet<string> =>
+  new Set((params.associations ?? []).map((one) => one.serviceAccount));
+/** What the step wants, on top of what the add-on has: either its role, or its own associations. */
+const wanted = (step: AddonStep, live: Config): Config => ({
+  role: step.params.serviceAccountRoleArn ?? live.role,
+  associations: withOwn(live, step.params.associations ?? [], ownAccounts(step)),
 });
 const sameConfig = (left: Config, right: Config): boolean =>
   left.role === right.role && sameJson(left.associations, right.associations);
+/** What was before, of this step's own part only. */
+const restored = (step: AddonStep, live: Config, before: Config): Config => {
+  const accounts = ownAccounts(step);
+  return {
+    role: step.params.serviceAccountRoleArn === null ? live.role : before.role,
+    associations: withOwn(
+      live,
+      before.associations.filter((one) => accounts.has(one.serviceAccount)),
+      accounts,
+    ),
+  };
+};
 
 /** Everything present is resent: what UpdateAddon is not told it may drop; conflicts are preserved (K12 of the semantics). */
 const input = ({ params }: AddonStep, config: Config, version: string | null): JsonObject => ({
@@ -96,22 +121,20 @@ export const updateAddon = defineStep<UpdateAddonParams>({
     effect: 'disruptive',
     undo: 'Gives the add-on back exactly the role and associations that it had, and replaces its pods.',
   }),
-  changes: (step, direction) => {
+  changes: (step, direction, planId = unnamedPlan) => {
     const seen = at(step.before, 'associations');
     const before: Config = {
       role: textAt(step.before, 'serviceAccountRoleArn') ?? null,
       associations: Array.isArray(seen) ? (seen as unknown as Config['associations']) : [],
     };
+    const { account, version, firstNode } = step.params;
     return [
-      eksChange(
-        step.params.account,
-        'UpdateAddon',
-        input(step, direction === 'apply' ? wanted(step) : before, step.params.version),
-      ),
-      ...step.params.workloads.slice(0, 1).map((workload) => podDeletion(workload)),
+      eksChange(account, 'UpdateAddon', input(step, direction === 'apply' ? wanted(step, before) : before, version)),
+      ...(firstNode !== undefined && direction === 'apply' ? probeChanges(planId, step.id) : []),
     ];
   },
-  reads: ({ params: { account, cluster, addon, workloads } }) => [
+  reads: ({ params: { account, cluster, addon, workloads, identity, firstNode } }) => [
+    ...(firstNode === undefined ? [] : [...roleProofReads({ identity }), ...probeReads()]),
     eksUse(account, 'DescribeAddon', { clusterName: cluster, addonName: addon }),
     eksUse(account, 'DescribeUpdate', { name: cluster, addonName: addon }),
     eksUse(account, 'DescribePodIdentityAssociation', { clusterName: cluster }),
@@ -123,7 +146,7 @@ export const updateAddon = defineStep<UpdateAddonParams>({
   preconditions: async () => [],
 
   async observe(ctx, step): Promise<Observation> {
-    const { account, cluster, addon, workloads, identity } = step.params;
+    const { account, cluster, addon } = step.params;
     const live = await readAddon(ctx.aws(account), cluster, addon);
     if (live === null) return { is: 'gone', what: { api: 'eks', kind: 'Addon', account, name: `${cluster}/${addon}` } };
     const saw: JsonObject = {
@@ -131,12 +154,9 @@ export const updateAddon = defineStep<UpdateAddonParams>({
       associations: live.associations.map((one) => ({ ...one })),
       status: live.status,
     };
-    if (!sameConfig(configOf(live), wanted(step))) return { is: 'not-applied', saw };
-    if (live.status !== 'ACTIVE') return { is: 'in-progress', saw };
-    for (const workload of workloads)
-      if ((await livePods(ctx, workload)).some((pod) => lacks(pod, identity).length > 0))
-        return { is: 'in-progress', saw };
-    return { is: 'applied', saw };
+    // The pods are the business of the restart and of the proof behind it.
+    if (!sameConfig(configOf(live), wanted(step, configOf(live)))) return { is: 'not-applied', saw };
+    return { is: live.status === 'ACTIVE' ? 'applied' : 'in-progress', saw };
   },
   async preimage(ctx, { params }): Promise<JsonObject> {
     const live = await readAddon(ctx.aws(params.account), params.cluster, params.addon);
@@ -153,49 +173,85 @@ export const updateAddon = defineStep<UpdateAddonParams>({
     };
   },
   async apply(ctx, step): Promise<Outcome> {
-    const { account, cluster, addon, workloads, identity } = step.params;
+    const { account, cluster, addon, identity, firstNode, workloads } = step.params;
     const live = await readAddon(ctx.aws(account), cluster, addon);
     if (live === null) throw stepError('RL825', `the add-on ${addon} is not there`, { remedy: 'Make the plan again.' });
-    if (!sameConfig(configOf(live), wanted(step))) await update(ctx, step, wanted(step), live.version, ctx.token);
-    else await addonActive(ctx, account, cluster, addon);
-    for (const workload of workloads) {
-      const object = await ctx.kubernetes().get(workloadRef(workload));
-      if (object === null) continue;
-      // EKS restarts pods for associations; for a role ARN it may not, so what is left is replaced here.
-      const rolled = await finishRoll(ctx, workload, object, (pod) => lacks(pod, identity), {
-        why: `pods of ${workload.namespace}/${workload.name} do not have the new identity yet`,
-        rolling: true,
-      });
-      if (rolled.is === 'paused')
-        return { is: 'paused', gate: `restart:${step.id}`, reason: rolled.reason, how: rolled.how };
-    }
-    return { is: 'done', output: { version: live.version } };
+    const config = configOf(live);
+    const [workload] = workloads;
+    const of =
+      firstNode === undefined || workload === undefined
+        ? null
+        : { step: step.id, move: step.move ?? '', workload, identity, account: accountName(step) };
+    if (!sameConfig(config, wanted(step, config))) {
+      if (of !== null && firstNode !== undefined)
+        await proveRole(ctx, {
+          identity,
+          namespace: of.workload.namespace,
+          serviceAccount: of.account,
+          policies: firstNode.policies,
+        });
+      await update(ctx, step, wanted(step, config), live.version, ctx.token);
+    } else await addonActive(ctx, account, cluster, addon);
+    const held = await followRestart(ctx, step, of);
+    return held ?? { is: 'done', output: { version: live.version } };
   },
   async undo(ctx, step, record): Promise<UndoOutcome> {
-    const { account, cluster, addon, workloads, identity } = step.params;
+    const { account, cluster, addon } = step.params;
     const live = await readAddon(ctx.aws(account), cluster, addon);
     if (live === null) return { is: 'done', how: 'gone', note: 'the add-on is not there any more' };
+    const now = configOf(live);
     const before = recorded(record.preimage) ?? recorded({ addon: { value: step.before } });
-    if (before === null || sameConfig(before, wanted(step)))
+    if (before === null || sameConfig(before, wanted(step, before)))
       return { is: 'done', how: 'kept', note: 'the add-on had this role before' };
-    let how: 'exact' | 'surgical' = 'exact';
-    if (sameConfig(configOf(live), wanted(step)))
-      await update(ctx, step, before, live.version, `${ctx.token.slice(0, 60)}-u`);
-    else if (!sameConfig(configOf(live), before)) how = 'surgical';
-    if (how === 'surgical')
-      return { is: 'done', how, note: 'somebody else gave the add-on another role meanwhile: left as it is' };
-    for (const workload of workloads) {
-      if ((await ctx.kubernetes().get(workloadRef(workload))) === null || !madeAnew(workload)) continue;
-      await replacePods(
-        ctx,
-        workload,
-        (pod) => carries(pod, identity),
-        `pods of add-on ${addon} still carry the new identity`,
-      );
-    }
-    return { is: 'done', how, note: '' };
+    const target = restored(step, now, before);
+    if (sameConfig(now, target)) return { is: 'done', how: 'exact', note: '' };
+    if (!sameConfig(now, wanted(step, now)))
+      return {
+        is: 'done',
+        how: 'surgical',
+        note: 'somebody else gave the add-on another role meanwhile: left as it is',
+      };
+    await update(ctx, step, target, live.version, `${ctx.token.slice(0, 60)}-u`);
+    await followRestart(ctx, step, null);
+    return { is: 'done', how: 'exact', note: '' };
   },
 });
+
+const accountName = ({ params }: AddonStep): string =>
+  params.associations?.[0]?.serviceAccount ?? params.firstNode?.serviceAccount ?? '';
+
+/**
+ * EKS restarts an add-on's pods when its associations change (EKS User Guide): the rollout is followed to its end, beginning with the
+ * first node where that matters. For a role ARN it may not, and then the restart step does it.
+ */
+const followRestart = async (
+  ctx: WriteCtx,
+  step: AddonStep,
+  of: Parameters<typeof oneNodeFirst>[1] | null,
+): Promise<(Outcome & { readonly is: 'paused' }) | null> => {
+  if (step.params.identity.mechanism !== 'pod-identity') return null;
+  for (const workload of step.params.workloads) {
+    const object = await ctx.kubernetes().get(workloadRef(workload));
+    if (object === null) continue;
+    if (of !== null) {
+      const begun = await ctx
+        .until('EKS has restarted no pod of the add-on yet', 60_000, async () =>
+          (await livePods(ctx, workload)).some((pod) => carries(pod, of.identity)) ? true : null,
+        )
+        .catch((thrown) => {
+          if (hasCode(thrown, 'RL811')) return false;
+          throw thrown;
+        });
+      const held = begun ? await oneNodeFirst(ctx, of) : null;
+      if (held !== null) return held;
+      await removeProbe(ctx);
+    }
+    const manner = mannerOf(object, workload);
+    const current = await ctx.kubernetes().get(workloadRef(workload));
+    if (current !== null && manner.is === 'rolls' && manner.watched) await waitForRollout(ctx, workload, current);
+  }
+  return null;
+};
 
 const recorded = (preimage: JsonObject | null): Config | null => {
   const value = at(preimage, 'addon', 'value');

@@ -58,13 +58,24 @@ describe('the VPC CNI, off the node role', () => {
       'prove-identity',
       'gate',
       'gate',
+      'gate',
       'detach-role-policy',
+      'gate',
+    ]);
+    expect(made.steps.filter((step) => step.kind === 'gate').map((step) => step.id.split(':').at(-1))).toEqual([
+      'proof-of-use',
+      'new-node',
+      'unused',
+      'new-node-after',
     ]);
     const detach = stepOf(made, 'detach-role-policy');
     expect(detach).toMatchObject({ stage: 'retire', params: { account, role: 'nodes', policyArn: cniPolicy } });
     expect(detach.dependsOn).toEqual(
       expect.arrayContaining(
-        made.steps.filter((step) => step.kind === 'gate' || step.kind === 'prove-identity').map((step) => step.id),
+        made.steps
+          .filter((step) => step.kind === 'gate' || step.kind === 'prove-identity')
+          .filter((step) => !step.id.endsWith('new-node-after'))
+          .map((step) => step.id),
       ),
     );
     expect(stepOf(made, 'annotate-service-account').undoDependsOn).toEqual([detach.id]);

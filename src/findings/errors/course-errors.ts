@@ -109,4 +109,21 @@ export const courseErrors: readonly ErrorCode[] = [
     explain: 'Each write met a newer version of the object. Some controller or person is writing it at the same time.',
     remedy: 'Find out who writes it, and run the same command again.',
   },
+  {
+    code: 'RL875',
+    name: 'first-node-fails',
+    says: 'the first node with the new role gives new pods no addresses',
+    explain:
+      'The CNI is restarted on one node before all others. Its pod did not become Ready there, or the node gave a new pod no address. The other nodes still have the old way.',
+    remedy:
+      'Look at the logs of aws-node on that node and at the role in the cause; the move is rolled back by itself unless you said otherwise.',
+  },
+  {
+    code: 'RL876',
+    name: 'role-not-ready',
+    says: 'the new role would not serve the service account',
+    explain:
+      'Before the CNI gets a role of its own, role, trust policy, OIDC provider and policies are read from IAM once more. Something is not as it must be: an injected aws-node with a bad role takes its node out of service.',
+    remedy: 'Mend what the cause names, and run the same command again; no pod was touched.',
+  },
 ];
