@@ -1,5 +1,8 @@
+import { fargateProfileFor, mayRunOn } from '../identity/placement.js';
+import { agentDenied } from '../identity/pod-identity.js';
+import { worldOf } from '../identity/world.js';
 import type { ClusterNode, Inventory, PodView } from '../model/inventory.js';
-import { at, listAt, textAt } from '../model/json.js';
+import { at, textAt } from '../model/json.js';
 import type { Estate, WorkloadUse } from './rule.js';
 import { sorted } from './subjects.js';
 
@@ -35,70 +38,28 @@ export const clusterObstacles = (inventory: Inventory): readonly string[] => {
   return [];
 };
 
-const tolerates = (view: PodView, node: ClusterNode): boolean =>
-  node.taints
-    .filter(({ effect }) => effect !== 'PreferNoSchedule')
-    .every((taint) =>
-      listAt(view.scheduling, 'tolerations').some((toleration) => {
-        const key = textAt(toleration, 'key');
-        const operator = textAt(toleration, 'operator') ?? 'Equal';
-        const effect = textAt(toleration, 'effect');
-        if (effect !== undefined && effect !== taint.effect) return false;
-        if (key === undefined || key === '') return operator === 'Exists';
-        return key === taint.key && (operator === 'Exists' || (textAt(toleration, 'value') ?? '') === taint.value);
-      }),
-    );
-
-const matchesTerm = (labels: Readonly<Record<string, string>>, expression: unknown): boolean => {
-  const key = textAt(expression, 'key') ?? '';
-  const values = listAt(expression, 'values').filter((value): value is string => typeof value === 'string');
-  const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
-  switch (textAt(expression, 'operator')) {
-    case 'In':
-      return value !== undefined && values.includes(value);
-    case 'NotIn':
-      return value === undefined || !values.includes(value);
-    case 'Exists':
-      return value !== undefined;
-    case 'DoesNotExist':
-      return value === undefined;
-    default:
-      // Gt, Lt and what is not known: the pod may run there.
-      return true;
-  }
-};
-
-const affinityAllows = (view: PodView, node: ClusterNode): boolean => {
-  const terms = listAt(
-    view.scheduling,
-    'affinity',
-    'nodeAffinity',
-    'requiredDuringSchedulingIgnoredDuringExecution',
-    'nodeSelectorTerms',
-  );
-  return (
-    terms.length === 0 ||
-    terms.some((term) => listAt(term, 'matchExpressions').every((expression) => matchesTerm(node.labels, expression)))
-  );
-};
-
-/** Nodes on which a new pod of this view could be placed: selector, taints and required affinity (Kubernetes scheduler). */
+/** Nodes on which a new pod of this view could be placed. */
 export const possibleNodes = (inventory: Inventory, view: PodView): readonly ClusterNode[] =>
-  inventory.nodes.filter(
-    (node) =>
-      Object.entries(view.nodeSelector).every(([key, value]) => node.labels[key] === value) &&
-      tolerates(view, node) &&
-      affinityAllows(view, node),
-  );
+  inventory.nodes.filter((node) => mayRunOn(view, node));
 
-/** Fargate profiles that would take the pod: namespace (globs) and all labels of a selector (EKS User Guide). */
-const fargateProfileOf = (inventory: Inventory, view: PodView): string | null =>
-  inventory.fargateProfiles.find(({ selectors }) =>
-    selectors.some(
-      ({ namespace, labels }) =>
-        namespace === view.namespace && Object.entries(labels).every(([key, value]) => view.labels[key] === value),
-    ),
-  )?.name ?? null;
+const denied = new WeakMap<Inventory, ReadonlySet<string>>();
+
+/** Nodes whose role may not make the agent's one call, so that the agent runs there and has nothing to hand out. */
+const deniedNodes = (inventory: Inventory): ReadonlySet<string> => {
+  const known = denied.get(inventory);
+  if (known !== undefined) return known;
+  const world = worldOf(inventory);
+  const roles = new Map<string | null, boolean>();
+  const names = inventory.nodes.filter((node) => {
+    const key = node.compute === 'auto' ? null : node.role;
+    const answer = roles.get(key) ?? agentDenied(world, node);
+    roles.set(key, answer);
+    return answer;
+  });
+  const found = new Set(names.map(({ name }) => name));
+  denied.set(inventory, found);
+  return found;
+};
 
 /**
  * Why Pod Identity cannot serve a workload where it runs or may run; empty where it can (EKS User Guide, Pod Identity
@@ -109,7 +70,7 @@ export const podIdentityObstacles = (estate: Estate, use: WorkloadUse): readonly
   const view = use.workload.template;
   const cluster = clusterObstacles(inventory);
   if (cluster.length > 0) return cluster;
-  const profile = fargateProfileOf(inventory, view);
+  const profile = fargateProfileFor(inventory, view);
   const running = new Set(use.pods.flatMap(({ pod }) => pod.node ?? []));
   const possible = new Set(possibleNodes(inventory, view));
   const nodes = inventory.nodes.filter((node) => running.has(node.name) || possible.has(node));
@@ -124,7 +85,13 @@ export const podIdentityObstacles = (estate: Estate, use: WorkloadUse): readonly
   const hybrid = of('hybrid').filter(
     (name) => running.has(name) || at(view, 'nodeSelector', 'eks.amazonaws.com/compute-type') === 'hybrid',
   );
+  const powerless = [...of('ec2')].filter((name) => deniedNodes(inventory).has(name));
   return [
+    ...(powerless.length > 0
+      ? [
+          `the role of node ${sorted(powerless)[0]}${powerless.length > 1 ? ` (and ${powerless.length - 1} more)` : ''} may not call eks-auth:AssumeRoleForPodIdentity`,
+        ]
+      : []),
     ...(fargate
       ? [`it runs on Fargate${profile === null ? '' : ` (profile ${profile})`}, where the agent cannot`]
       : []),

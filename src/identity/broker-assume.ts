@@ -8,6 +8,8 @@ export interface Assumption {
   readonly verdict: Verdict;
   readonly why: string;
   readonly code: 'RL103' | 'RL110' | null;
+  /** Nothing but the trust policy grants it: enough for STS within an account, and not enough to count as held (H7). */
+  readonly byTrustOnly?: true;
 }
 
 /** AWS managed policies, which never deny and of which only the broad ones allow sts:AssumeRole (AWS managed policy reference). */
@@ -77,6 +79,7 @@ const decide = (
       verdict: 'unknown',
       why: `${principal} has no sts:AssumeRole permission of its own on ${target}; only the trust policy names it`,
       code: 'RL110',
+      byTrustOnly: true,
     };
   if (allowed === 'no')
     return { verdict: 'no', why: `${principal} is not allowed sts:AssumeRole on ${target}`, code: 'RL110' };

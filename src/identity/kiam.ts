@@ -54,6 +54,12 @@ export const kiamSessionName = (annotated: string | undefined, install: BrokerIn
   return name.length > 64 ? name.slice(0, 63) : name;
 };
 
+/** `--role-base-arn-autodetect`: the base comes from the instance that the server runs on. */
+export const kiamDetectsBase = (install: BrokerInstall): boolean => {
+  const flag = own(install.flags, 'role-base-arn-autodetect');
+  return flag !== undefined && flag.toLowerCase() !== 'false';
+};
+
 /** What kiam's server would assume for a pod (v4 also reads session-name and external-id). */
 export const kiamResolve = (view: PodView, install: BrokerInstall): Resolution => {
   const text = kiamRequest(view);

@@ -91,8 +91,9 @@ export const kube2iamPermits = (
       reason: `the annotation ${key} is no JSON list of texts: kube2iam takes it as empty`,
     };
   const regexp = (own(install.flags, 'namespace-restriction-format') ?? 'glob').toLowerCase() === 'regexp';
-  const broken: string[] = [];
-  for (const pattern of patterns) {
+  const broken: string[] = patterns.filter((one) => one === null).map(() => 'an entry that is no text');
+  for (const entry of patterns) {
+    const pattern = entry ?? '';
     const whole = kube2iamRole(pattern, install.baseArn ?? '') ?? pattern;
     if (!regexp) {
       // Only * is special in a glob (ryanuber/go-glob); a question mark stands for itself.
@@ -104,7 +105,7 @@ export const kube2iamPermits = (
     else if (compiled.finds(role)) return { is: 'allowed' };
   }
   return broken.length > 0
-    ? { is: 'denied', code: 'RL104', reason: `no pattern matches, and these are no valid RE2: ${broken.join(', ')}` }
+    ? { is: 'denied', code: 'RL104', reason: `no pattern matches, and these are unusable: ${broken.join(', ')}` }
     : { is: 'denied', code: 'RL101', reason: `none of the namespace's patterns allows ${role}` };
 };
 
@@ -114,10 +115,11 @@ const globMatches = (pattern: string, text: string): boolean =>
     ? matchesWildcard(pattern.replaceAll('?', '\u0000'), text.replaceAll('?', '\u0000'))
     : matchesWildcard(pattern, text);
 
-const listOf = (text: string): readonly string[] | null => {
+/** As Go decodes a list of texts: an entry that is none (null here) becomes an empty text, and the others hold. */
+const listOf = (text: string): readonly (string | null)[] | null => {
   try {
     const value: unknown = JSON.parse(text);
-    return Array.isArray(value) && value.every((one) => typeof one === 'string') ? value : null;
+    return Array.isArray(value) ? value.map((one) => (typeof one === 'string' ? one : null)) : null;
   } catch {
     return null;
   }

@@ -2,8 +2,16 @@ import { sameJson } from '../model/canonical.js';
 import type { BrokerInstall, ClusterNode, PodView } from '../model/inventory.js';
 import { type RefKey, refKey } from '../model/resource.js';
 import { annotationKeys } from '../model/words.js';
-import { brokerMayAssume } from './broker-assume.js';
-import { kiamPermits, kiamRequest, kiamResolve, kiamUnanchored, type Permission, type Resolution } from './kiam.js';
+import { type Assumption, brokerMayAssume } from './broker-assume.js';
+import {
+  kiamDetectsBase,
+  kiamPermits,
+  kiamRequest,
+  kiamResolve,
+  kiamUnanchored,
+  type Permission,
+  type Resolution,
+} from './kiam.js';
 import { kube2iamDefault, kube2iamPermits, kube2iamRequest, kube2iamResolve } from './kube2iam.js';
 import { nodeRoleOffer } from './node-role.js';
 import type { Offer } from './types.js';
@@ -157,12 +165,20 @@ const fromKiam = (view: PodView, world: World, agent: BrokerInstall, _node: Clus
 
 const kiamOffer = (view: PodView, world: World, agent: BrokerInstall, server: BrokerInstall): Asked => {
   const resolved = kiamResolve(view, server);
+  // cmd/kiam/server.go ends at start without either; that it runs all the same means that its flags were not seen.
+  if (resolved.is === 'role' && !world.offline && server.baseArn === null && !kiamDetectsBase(server))
+    return {
+      is: 'unclear',
+      reason: 'the kiam server has no --role-base-arn and does not detect one: such a server does not start',
+      readFrom: [refKey(server.ref)],
+    };
   const permits = (role: Extract<Resolution, { is: 'role' }>): Permission =>
     kiamPermits(world.namespaceAnnotations(view.namespace), role.compared, kiamUnanchored(server));
   return brokerOffer(world, resolved, permits, {
     kind: 'kiam',
     install: agent,
     assumer: server.assumer,
+    through: server.through ?? [],
     keys: [refKey(server.ref)],
   });
 };
@@ -187,8 +203,28 @@ const fromKube2iam = (view: PodView, world: World, install: BrokerInstall, node:
     kind: 'kube2iam',
     install,
     assumer: install.assumer ?? nodeRole,
+    through: [],
     keys: [],
   });
+};
+
+/** Whether the broker gets the role that it assumes the others with; `unknown` where that differs between its nodes. */
+const firstHop = (
+  world: World,
+  through: readonly string[],
+  assumer: string,
+  sessionName: string | null,
+): Assumption | null => {
+  const hops = through
+    .filter((principal) => principal !== assumer)
+    .map((principal) => brokerMayAssume(world, principal, assumer, { externalId: null, sessionName }))
+    // Who gets the broker's own role is not what a move rests on: what STS says is enough.
+    .map((hop): Assumption => (hop.byTrustOnly ? { verdict: 'yes', why: hop.why, code: null } : hop));
+  const worst = hops.find((hop) => hop.verdict === 'no') ?? hops.find((hop) => hop.verdict === 'unknown') ?? hops[0];
+  if (worst === undefined) return null;
+  const mixed = hops.some((hop) => hop.verdict !== worst.verdict);
+  const why = `the broker's own role comes first, and ${worst.why}`;
+  return { ...worst, why, verdict: mixed ? 'unknown' : worst.verdict, code: worst.code === null ? null : 'RL110' };
 };
 
 const brokerOffer = (
@@ -199,6 +235,8 @@ const brokerOffer = (
     readonly kind: 'kiam' | 'kube2iam';
     readonly install: BrokerInstall;
     readonly assumer: string | null;
+    /** Principals that take the assumer's role first. */
+    readonly through: readonly string[];
     readonly keys: readonly RefKey[];
   },
 ): Asked => {
@@ -235,7 +273,10 @@ const brokerOffer = (
     externalId: resolved.externalId,
     sessionName: resolved.sessionName,
   });
-  return offer(resolved.role, verdict, why, code, resolved);
+  const first = broker.assumer === null ? null : firstHop(world, broker.through, broker.assumer, resolved.sessionName);
+  if (verdict === 'no' || first === null || first.verdict === 'yes')
+    return offer(resolved.role, verdict, why, code, resolved);
+  return offer(resolved.role, first.verdict, first.why, first.code, resolved);
 };
 
 /** The role that a pod's annotation asks for, by the rules of the brokers that are there; null where it asks for none or it cannot be told. */

@@ -11,13 +11,18 @@ export const nodeRoleOffer = (view: PodView, world: World, node: ClusterNode | n
   if (node?.compute === 'fargate') return null;
   if (!view.hostNetwork && node?.hopLimit === 1 && node.imdsTokensRequired === true) return null;
   const role = node ? node.role : soleRole(world);
+  // Hop limit 1 with IMDSv2 only is what EKS gives new node groups: unread options are no open door.
+  const unread =
+    node !== null && !view.hostNetwork && (node.hopLimit === undefined || node.imdsTokensRequired === undefined);
   return {
     source: { kind: 'node-role', node: node?.name ?? null },
     role,
-    assumable: role === null ? 'unknown' : 'yes',
+    assumable: role === null || unread ? 'unknown' : 'yes',
     why: view.hostNetwork
       ? "the pod uses the node's network: it reaches the metadata service past any broker"
-      : 'nothing stands between the pod and the metadata service',
+      : unread
+        ? `the metadata options of node ${node.name} were not read: pods may reach its role or not`
+        : 'nothing stands between the pod and the metadata service',
     code: null,
   };
 };

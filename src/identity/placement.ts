@@ -19,9 +19,9 @@ export const fargateNode: ClusterNode = {
   agentReady: false,
 };
 
-/** Whether a Fargate profile takes the pod: namespace (wildcards allowed) and all labels (EKS User Guide, Fargate profiles). */
-export const onFargate = (inventory: Inventory, view: PodView): boolean =>
-  inventory.fargateProfiles.some((profile) =>
+/** Name of the Fargate profile that takes the pod: by namespace and all labels, wildcards allowed (EKS User Guide). */
+export const fargateProfileFor = (inventory: Inventory, view: PodView): string | null =>
+  inventory.fargateProfiles.find((profile) =>
     profile.selectors.some(
       (selector) =>
         matchesWildcard(selector.namespace, view.namespace) &&
@@ -29,7 +29,10 @@ export const onFargate = (inventory: Inventory, view: PodView): boolean =>
           ([key, value]) => Object.hasOwn(view.labels, key) && matchesWildcard(value, view.labels[key] as string),
         ),
     ),
-  );
+  )?.name ?? null;
+
+/** Whether a Fargate profile takes the pod. */
+export const onFargate = (inventory: Inventory, view: PodView): boolean => fargateProfileFor(inventory, view) !== null;
 
 /** A thousand nodes are a handful of questions: role, compute, metadata options, the brokers that serve it, the agent. */
 export const kindsOf = (inventory: Inventory, nodes: readonly ClusterNode[]): readonly ClusterNode[] => {

@@ -73,16 +73,22 @@ const agentGives = (
   const without = nodes.filter((node) => !node.agentReady);
   if (nodes.length > 0 && without.length === nodes.length)
     return { verdict: 'no', why: 'no Pod Identity agent is ready where the pod runs' };
-  if (nodes.length > 0 && nodes.every((node) => agentDenied(world, node)))
+  const denied = nodes.filter((node) => agentDenied(world, node));
+  if (nodes.length > 0 && denied.length === nodes.length)
     return { verdict: 'no', why: 'the node role may not call eks-auth:AssumeRoleForPodIdentity' };
   const { verdict, why } = associationGives(world, association);
+  if (verdict === 'yes' && denied.length > 0)
+    return {
+      verdict: 'unknown',
+      why: 'on some of the nodes where it may run the node role may not call eks-auth:AssumeRoleForPodIdentity',
+    };
   if (verdict === 'yes' && without.length > 0)
     return { verdict: 'unknown', why: 'some of the nodes where it may run have no ready Pod Identity agent' };
   return { verdict, why };
 };
 
 /** The agent works with the node role; AWS's worker node policies allow it the call (EKS User Guide, pod-id-agent-setup). */
-const agentDenied = (world: World, node: ClusterNode): boolean => {
+export const agentDenied = (world: World, node: ClusterNode): boolean => {
   const role = node.role === null || node.compute === 'auto' ? null : world.role(node.role);
   const resource = world.inventory.cluster.arn ?? '*';
   return role !== null && roleAllows(role, world, 'eks-auth:AssumeRoleForPodIdentity', resource) === 'no';

@@ -200,6 +200,11 @@ export const brokerInstallSchema = z.object({
   nodes: z.union([z.literal('all'), z.array(z.string())]),
   /** ARN of the principal that assumes roles for pods; null where it is not known. */
   assumer: z.string().nullable(),
+  /**
+   * Principals that the broker runs with, where it takes `assumer` through them first (`--assume-role-arn`); several where
+   * its nodes have different roles.
+   */
+  through: z.array(z.string()).optional(),
   /** Base ARN ending as the broker would use it, given or discovered; null where it is not known. */
   baseArn: z.string().nullable(),
 });

@@ -99,6 +99,16 @@ const brokerArgs = (install: BrokerInstall): string[] => {
   return install.broker === 'kiam' ? [install.component === 'agent' ? 'agent' : 'server', ...words] : words;
 };
 
+/** A made-up kiam server runs with the nodes' role: it has to be told of a role of its own. */
+const assumerArgs = (install: BrokerInstall, inventory: Inventory): string[] =>
+  install.broker !== 'kiam' ||
+  install.component === 'agent' ||
+  install.assumer === null ||
+  Object.hasOwn(install.flags, 'assume-role-arn') ||
+  inventory.nodes.some((node) => node.role === install.assumer)
+    ? []
+    : [`--assume-role-arn=${install.assumer}`];
+
 /** The container of a broker, by its image's name; the only one where there is but one. */
 const brokerContainer = (install: BrokerInstall, view: PodView): ContainerView | undefined => {
   const normal = view.containers.filter((each) => each.kind === 'normal');
@@ -160,7 +170,11 @@ const workloadObject = (workload: Workload, installs: readonly BrokerInstall[]):
     ...(Object.keys(workload.ownLabels).length === 0 ? {} : { labels: workload.ownLabels }),
   });
   const base = { apiVersion: ref.apiVersion, kind: ref.kind, metadata };
-  const spec = podSpec(view, args);
+  const spec = {
+    ...podSpec(view, args),
+    // The API server takes no other policy for them; which of the two it is makes no difference to an identity.
+    ...(['Job', 'CronJob'].includes(ref.kind) ? { restartPolicy: 'Never' } : {}),
+  };
   const annotations: JsonObject = Object.keys(view.annotations).length === 0 ? {} : { annotations: view.annotations };
   if (ref.kind === 'Pod') return { ...base, metadata: { ...metadata, ...annotations, labels: view.labels }, spec };
   const labels = Object.keys(view.labels).length === 0 ? { 'twin.rolelift.dev/workload': ref.name } : view.labels;
@@ -253,29 +267,34 @@ export const twinObjects = (inventory: Inventory, assumed: string[]): JsonObject
   for (const broker of inventory.brokers) {
     if (known.has(keyOf(broker.ref)) || broker.broker === 'zalando' || broker.broker === 'iam4kube') continue;
     assumed.push(`${broker.broker} as ${broker.ref.kind} ${broker.ref.name}`);
-    const app = { 'twin.rolelift.dev/broker': broker.ref.name };
-    objects.push({
-      apiVersion: 'apps/v1',
-      kind: 'DaemonSet',
-      metadata: metadataOf({ ...broker.ref, namespace: broker.ref.namespace ?? 'kube-system' }),
-      spec: {
-        selector: { matchLabels: app },
-        template: {
-          metadata: { labels: app },
-          spec: {
-            hostNetwork: true,
-            containers: [{ name: broker.broker, image: imageOf(broker, ''), args: brokerArgs(broker) }],
-          },
-        },
-      },
-    });
+    objects.push(
+      daemon(broker.ref.name, broker.ref.namespace ?? 'kube-system', broker.nodes, {
+        name: broker.broker,
+        image: imageOf(broker, ''),
+        args: [...brokerArgs(broker), ...assumerArgs(broker, inventory)],
+      }),
+    );
+  }
+  const served = inventory.nodes.filter((node) => node.agentReady && node.compute === 'ec2').map((node) => node.name);
+  if (served.length > 0 && !inventory.workloads.some((each) => runsAgent(each))) {
+    assumed.push('the Pod Identity agent as a DaemonSet');
+    const name = 'eks-pod-identity-agent';
+    objects.push(daemon(name, 'kube-system', served, { name, image: `${name}:twin` }));
   }
   if (
     inventory.brokers.some((each) => each.broker === 'kiam') &&
-    !inventory.brokers.some((each) => each.broker === 'kiam' && each.component !== 'server')
+    !inventory.brokers.some((each) => each.broker === 'kiam' && each.component === 'agent')
   ) {
-    assumed.push("kiam's agent on every node");
-    objects.push(agentObject());
+    const serving = inventory.brokers.filter((each) => each.broker === 'kiam').map((each) => each.nodes);
+    const nodes = serving.some((each) => each === 'all') ? 'all' : [...new Set(serving.flat())].sort();
+    assumed.push(nodes === 'all' ? "kiam's agent on every node" : "kiam's agent on the nodes that kiam serves");
+    objects.push(
+      daemon('kiam-agent', 'kube-system', nodes, {
+        name: 'kiam-agent',
+        image: 'quay.io/uswitch/kiam:v4.2',
+        args: ['agent', '--iptables'],
+      }),
+    );
   }
   for (const { ref, raw } of inventory.objects)
     if (!built.has(ref.kind) && !known.has(keyOf(ref))) objects.push(raw as JsonObject);
@@ -286,20 +305,39 @@ const changed = (pod: PodView, template: PodView): boolean =>
   pod.serviceAccount !== template.serviceAccount ||
   Object.entries(template.annotations).some(([key, value]) => pod.annotations[key] !== value);
 
-const agentObject = (): JsonObject => ({
+const runsAgent = (workload: Workload): boolean =>
+  workload.template.containers.some((each) => /(^|\/)eks-pod-identity-agent([:@]|$)/.test(each.image));
+
+/** A DaemonSet of the nodes' own network that nobody recorded, on every node or on those that are named. */
+const daemon = (
+  name: string,
+  namespace: string,
+  nodes: 'all' | readonly string[],
+  container: JsonObject,
+): JsonObject => ({
   apiVersion: 'apps/v1',
   kind: 'DaemonSet',
-  metadata: { name: 'kiam-agent', namespace: 'kube-system' },
+  metadata: { name, namespace },
   spec: {
-    selector: { matchLabels: { 'twin.rolelift.dev/broker': 'kiam-agent' } },
+    selector: { matchLabels: { 'twin.rolelift.dev/broker': name } },
     template: {
-      metadata: { labels: { 'twin.rolelift.dev/broker': 'kiam-agent' } },
+      metadata: { labels: { 'twin.rolelift.dev/broker': name } },
       spec: {
         hostNetwork: true,
         tolerations: [{ operator: 'Exists' }],
-        containers: [{ name: 'kiam-agent', image: 'quay.io/uswitch/kiam:v4.2', args: ['agent', '--iptables'] }],
+        containers: [container],
+        ...(nodes === 'all' ? {} : { affinity: { nodeAffinity: only(nodes) } }),
       },
     },
+  },
+});
+
+/** Nothing can be on no node: an empty list names one that is not there. */
+const only = (nodes: readonly string[]): JsonObject => ({
+  requiredDuringSchedulingIgnoredDuringExecution: {
+    nodeSelectorTerms: (nodes.length === 0 ? ['none'] : nodes).map((name) => ({
+      matchFields: [{ key: 'metadata.name', operator: 'In', values: [name] }],
+    })),
   },
 });
 

@@ -146,7 +146,11 @@ export const brokerInstalls = (sightings: readonly BrokerSighting[], world: Brok
     const ready = [
       ...new Set((workload?.pods ?? []).flatMap((pod) => (pod.ready && pod.node ? [pod.node] : []))),
     ].sort();
-    const install = (nodes: BrokerInstall['nodes'], nodeRole: string | null): BrokerInstall => {
+    const install = (
+      nodes: BrokerInstall['nodes'],
+      nodeRole: string | null,
+      nodeRoles: readonly string[] = [],
+    ): BrokerInstall => {
       const assumes = sighting.broker !== 'kiam' || sighting.component !== 'agent';
       const account = accountOfNodes(nodeRole) ?? (world.accountId === '' ? null : world.accountId);
       const discovered = account === null ? null : `arn:${world.partition}:iam::${account}:role/`;
@@ -155,11 +159,14 @@ export const brokerInstalls = (sightings: readonly BrokerSighting[], world: Brok
         workload === undefined
           ? null
           : world.roleOfAccount(workload.template.namespace, workload.template.serviceAccount);
+      const assumer = assumes ? assumerOf(sighting, base, own ?? nodeRole) : null;
+      const through = own === null ? [...nodeRoles].sort() : [own];
       return {
         ...sighting,
         nodes,
         baseArn: base,
-        assumer: assumes ? assumerOf(sighting, base, own ?? nodeRole) : null,
+        assumer,
+        ...(assumes && hasVia(sighting) && through.length > 0 ? { through } : {}),
       };
     };
     if (!world.live) return [install('all', null)];
@@ -174,7 +181,8 @@ export const brokerInstalls = (sightings: readonly BrokerSighting[], world: Brok
     }
     // Only where the node's role is what assumes do nodes of different roles make different installs.
     const probe = install(ready, '');
-    if (probe.assumer !== '' || byRole.size === 1) return [install(ready, [...byRole.keys()][0] || null)];
+    const roles = [...byRole.keys()].filter((role) => role !== '');
+    if (probe.assumer !== '' || byRole.size === 1) return [install(ready, [...byRole.keys()][0] || null, roles)];
     return [...byRole.entries()].map(([role, nodes]) => install(nodes, role === '' ? null : role));
   });
   return withServerRules(installs).sort(byKey((install) => `${refKey(install.ref)}\u0000${install.assumer ?? ''}`));
@@ -183,9 +191,13 @@ export const brokerInstalls = (sightings: readonly BrokerSighting[], world: Brok
 const accountOfNodes = (role: string | null): string | null =>
   role === null || role === '' ? null : (parseArn(role)?.account ?? null);
 
+const viaOf = (sighting: BrokerSighting): string | undefined =>
+  sighting.flags[sighting.broker === 'zalando' ? 'assume-role' : 'assume-role-arn'];
+const hasVia = (sighting: BrokerSighting): boolean => !['', 'true', undefined].includes(viaOf(sighting));
+
 const assumerOf = (sighting: BrokerSighting, base: string | null, principal: string | null): string | null => {
-  const via = sighting.flags[sighting.broker === 'zalando' ? 'assume-role' : 'assume-role-arn'];
-  if (via === undefined || via === '' || via === 'true') return principal;
+  const via = viaOf(sighting);
+  if (via === undefined || !hasVia(sighting)) return principal;
   if (parseRoleArn(via) !== null) return via;
   return base === null ? null : `${base}${via.replace(/^\//, '')}`;
 };

@@ -33,6 +33,12 @@ const mostly = <T>(healthy: T, ...others: readonly T[]): fc.Arbitrary<T> =>
     { weight: 3 * others.length, arbitrary: fc.constant(healthy) },
     ...others.map((one) => ({ weight: 1, arbitrary: fc.constant(one) })),
   );
+/** What spoils a whole estate is seldom: most estates have moves. */
+const seldom = <T>(healthy: T, ...others: readonly T[]): fc.Arbitrary<T> =>
+  fc.oneof(
+    { weight: 10 * others.length, arbitrary: fc.constant(healthy) },
+    ...others.map((one) => ({ weight: 1, arbitrary: fc.constant(one) })),
+  );
 const rarely = (oneIn: number): fc.Arbitrary<boolean> =>
   fc.integer({ min: 1, max: oneIn }).map((value) => value === oneIn);
 
@@ -68,6 +74,7 @@ const trust = mostly(
   trustOf({ Effect: 'Allow', Principal: { Service: 'ec2.amazonaws.com' }, Action: 'sts:AssumeRole' }),
   trustOf(
     { ...trustsAws(kiamServerRole), Condition: { StringEquals: { 'sts:ExternalId': 'x' } } },
+    { ...trustsAws(nodeRoleArn), Condition: { StringLike: { 'sts:RoleSessionName': '*-api' } } },
     {
       Effect: 'Deny',
       Principal: '*',
@@ -81,8 +88,8 @@ const kiam = fc
   .record({
     rules: fc.constantFrom('kiam-v3' as const, 'kiam-v4' as const),
     strict: fc.boolean(),
-    nodes: mostly<readonly string[]>(['node-1', 'node-2'], ['node-1']),
-    base: mostly(true, false),
+    nodes: seldom<readonly string[]>(['node-1', 'node-2'], ['node-1']),
+    base: seldom(true, false),
   })
   .map(
     ({ rules, strict, nodes, base }): BrokerInstall =>
@@ -104,25 +111,37 @@ const kube2iam = fc
     format: fc.constantFrom('glob', 'regexp'),
     fallback: fc.constantFrom<string | null>(null, 'reports'),
     key: mostly('iam.amazonaws.com/role', 'team.example/role'),
+    nodes: seldom<readonly string[]>(['node-1', 'node-2'], ['node-2']),
+    discovers: rarely(6),
   })
   .map(
-    ({ restrict, format, fallback, key }): BrokerInstall =>
+    ({ restrict, format, fallback, key, nodes, discovers }): BrokerInstall =>
       aKube2iam({
-        nodes: ['node-1', 'node-2'],
+        nodes: [...nodes],
         flags: {
-          'base-role-arn': 'arn:aws:iam::111122223333:role/',
+          ...(discovers
+            ? { 'auto-discover-default-role': 'true' }
+            : { 'base-role-arn': 'arn:aws:iam::111122223333:role/' }),
           'namespace-restriction-format': format,
           'iam-role-key': key,
           ...(restrict ? { 'namespace-restrictions': 'true' } : {}),
-          ...(fallback === null ? {} : { 'default-role': fallback }),
+          ...(fallback === null || discovers ? {} : { 'default-role': fallback }),
         },
       }),
   );
 
+const secondServer = (install: BrokerInstall): BrokerInstall => ({
+  ...install,
+  component: 'server',
+  ref: { ...install.ref, name: 'kiam-server-next' },
+});
+
 const brokers = fc.oneof(
-  { weight: 5, arbitrary: kiam.map((one) => [one]) },
-  { weight: 4, arbitrary: kube2iam.map((one) => [one]) },
+  { weight: 8, arbitrary: kiam.map((one) => [one]) },
+  { weight: 7, arbitrary: kube2iam.map((one) => [one]) },
   { weight: 1, arbitrary: fc.tuple(kiam, kube2iam).map((both) => [...both]) },
+  // A second server with flags of its own, as during an upgrade that stopped half way.
+  { weight: 1, arbitrary: fc.tuple(kiam, kiam).map(([one, other]) => [one, secondServer(other)]) },
   { weight: 1, arbitrary: fc.constant<BrokerInstall[]>([]) },
 );
 
@@ -157,6 +176,9 @@ const workload = fc.record({
   preset: rarely(25),
   injected: rarely(20),
   owned: rarely(6),
+  externalId: rarely(8),
+  sessionName: rarely(12),
+  skipped: rarely(30),
 });
 
 const workloadOf = (seed: typeof workload extends fc.Arbitrary<infer T> ? T : never, index: number): Workload => {
@@ -165,8 +187,12 @@ const workloadOf = (seed: typeof workload extends fc.Arbitrary<infer T> ? T : ne
       namespace: seed.namespace,
       serviceAccount: seed.account,
       hostNetwork: seed.host,
-      labels: { app: `w${index}` },
-      annotations: role === null ? {} : { [seed.key]: role },
+      labels: { app: `w${index}`, ...(seed.skipped ? { 'eks.amazonaws.com/skip-pod-identity-webhook': 'true' } : {}) },
+      annotations: {
+        ...(role === null ? {} : { [seed.key]: role }),
+        ...(seed.externalId ? { 'iam.amazonaws.com/external-id': 'x' } : {}),
+        ...(seed.sessionName ? { 'iam.amazonaws.com/session-name': 'batch job' } : {}),
+      },
       containers: [
         {
           name: 'app',
@@ -206,14 +232,19 @@ export const estateArbitrary: fc.Arbitrary<Inventory> = fc
     permitted: fc.tuple(permitted, permitted, permitted),
     allowed: fc.tuple(allowedRoles, allowedRoles, allowedRoles),
     trusts: fc.tuple(trust, trust, trust),
-    serverPolicy: mostly('*', roleArn('api')),
-    nodePolicy: mostly<string | null>('*', null, roleArn('worker')),
+    serverPolicy: seldom('*', roleArn('api')),
+    nodePolicy: seldom<string | null>('*', null, roleArn('worker')),
     workloads: fc.array(workload, { minLength: 1, maxLength: 10 }),
     bound: fc.array(bound, { minLength: 12, maxLength: 12 }),
     associated: fc.constantFrom<string | null>(null, null, null, roleArn('reports')),
     provider: fc.boolean(),
     agent: fc.boolean(),
-    known: fc.boolean(),
+    /** The node role may do what the Pod Identity agent needs. */
+    worker: fc.boolean(),
+    hops: fc.tuple(mostly(1, 2), mostly(1, 2)),
+    /** The second node is of another pool, with a role of its own. */
+    pools: rarely(5),
+    webhook: seldom<'ok' | 'absent'>('ok', 'absent'),
   })
   .map((seed) => {
     const plain = anInventory();
@@ -230,6 +261,11 @@ export const estateArbitrary: fc.Arbitrary<Inventory> = fc
           : {
               inline: { assume: policyText({ Effect: 'Allow', Action: 'sts:AssumeRole', Resource: seed.nodePolicy }) },
             }),
+        ...(seed.worker ? { attached: ['arn:aws:iam::aws:policy/AmazonEKSWorkerNodePolicy'] } : {}),
+      }),
+      aRole('nodes-b', {
+        trust: trustOf({ Effect: 'Allow', Principal: { Service: 'ec2.amazonaws.com' }, Action: 'sts:AssumeRole' }),
+        inline: { assume: policyText({ Effect: 'Allow', Action: 'sts:AssumeRole', Resource: roleArn('api') }) },
       }),
       ...roleNames.map((name, index) =>
         aRole(name, {
@@ -272,7 +308,15 @@ export const estateArbitrary: fc.Arbitrary<Inventory> = fc
           { kind: 'User', apiGroup: 'rbac.authorization.k8s.io', name: 'system:serviceaccount:jobs:shared' },
         ]),
       ],
-      nodes: [aNode('node-1', { agentReady: seed.agent }), aNode('node-2', { agentReady: seed.agent })],
+      nodes: [
+        aNode('node-1', { agentReady: seed.agent, hopLimit: seed.hops[0] }),
+        aNode('node-2', {
+          agentReady: seed.agent,
+          hopLimit: seed.hops[1],
+          ...(seed.pools ? { role: roleArn('nodes-b'), instanceProfile: 'nodes-b', nodegroup: 'other' } : {}),
+        }),
+      ],
+      ...(seed.webhook === 'absent' ? { webhook: { ...plain.webhook, present: false } } : {}),
       oidcProviders: seed.provider ? plain.oidcProviders : [],
     });
   });
@@ -280,9 +324,9 @@ export const estateArbitrary: fc.Arbitrary<Inventory> = fc
 /** Options that a person may combine; none accepts a gain of rights. */
 export const optionsArbitrary: fc.Arbitrary<PlanOptions> = fc
   .record({
-    target: fc.constantFrom('auto' as const, 'auto' as const, 'irsa' as const, 'pod-identity' as const),
+    target: mostly<'auto' | 'irsa' | 'pod-identity'>('auto', 'irsa', 'pod-identity'),
     from: fc.constantFrom<readonly string[]>([], [], ['kiam'], ['kube2iam'], ['kiam', 'kube2iam', 'irsa'], ['irsa']),
-    roleMode: fc.constantFrom('reuse' as const, 'reuse' as const, 'new' as const),
+    roleMode: mostly<'reuse' | 'new'>('reuse', 'new'),
     gitops: fc.constantFrom('handoff' as const, 'live' as const),
     restart: fc.constantFrom('twice' as const, 'once' as const),
     retireTrust: fc.boolean(),

@@ -166,7 +166,8 @@ export const policyText = (...statements: readonly JsonObject[]): string =>
 export const aNode = (name: string, over: Partial<ClusterNode> = {}): ClusterNode => ({
   name,
   uid: `uid-${name}`,
-  instanceId: `i-${name}`,
+  // Instance ids are hexadecimal, and are read as such.
+  instanceId: `i-${Buffer.from(name).toString('hex')}`,
   role: nodeRoleArn,
   instanceProfile: 'nodes',
   compute: 'ec2',
@@ -333,6 +334,7 @@ export const anInventory = (
       }),
       aRole('nodes', {
         trust: trustOf({ Effect: 'Allow', Principal: { Service: 'ec2.amazonaws.com' }, Action: 'sts:AssumeRole' }),
+        attached: ['arn:aws:iam::aws:policy/AmazonEKSWorkerNodePolicy'],
       }),
     ],
     rolesMissing: [],

@@ -61,6 +61,7 @@ const rolesToday = (use: WorkloadUse): readonly (string | null)[] =>
 
 describe('whatever the estate', () => {
   it('no workload gains a role that it does not hold today', () => {
+    let open = 0;
     fc.assert(
       fc.property(estateArbitrary, optionsArbitrary, (inventory, options) => {
         const made = plan(inventory, options, at);
@@ -76,11 +77,13 @@ describe('whatever the estate', () => {
           const role = bound.get(after.get(key(use.workload.ref)) as string);
           if (role === undefined) continue;
           const same = copies.get(role) ?? role;
+          open++;
           for (const today of rolesToday(use)) expect(today).toBe(same);
         }
       }),
-      { numRuns: 400 },
+      { numRuns: 300 },
     );
+    expect(open).toBeGreaterThan(30);
   });
 
   it('the default service account is never bound, and one account has one role', () => {

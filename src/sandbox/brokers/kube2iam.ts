@@ -54,8 +54,7 @@ export const admitted = (allowed: string | undefined, arn: string, rules: Rules)
   }
   if (!Array.isArray(patterns)) return false;
   return patterns
-    .filter((pattern): pattern is string => typeof pattern === 'string')
-    .map((pattern) => completed(pattern, rules.base))
+    .map((pattern) => completed(typeof pattern === 'string' ? pattern : '', rules.base))
     .some((pattern) => {
       if (rules.format !== 'regexp') return wild(pattern.replaceAll('?', '\u0000'), arn.replaceAll('?', '\u0000'));
       try {
