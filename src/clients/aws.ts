@@ -5,7 +5,7 @@ import type { JsonObject } from '../model/json.js';
 import { type Operation, operationOf } from '../model/operations.js';
 import type { AwsCallOptions, AwsService, AwsWriter } from '../model/ports.js';
 import type { Lanes } from './lanes.js';
-import { retryAfter, type Verdict, withRetries } from './retry.js';
+import { limitedSignal, retryAfter, type Verdict, withRetries } from './retry.js';
 
 type Credentials = () => Promise<{
   readonly accessKeyId: string;
@@ -25,7 +25,7 @@ export interface AwsClientOptions {
   readonly onServerTime: (ms: number) => void;
   /** Handler of the HTTP requests; the SDK's own with the environment's proxy where absent. */
   readonly requestHandler?: unknown;
-  /** Milliseconds after which a call is given up; default 30 s. */
+  /** Milliseconds after which a call is given up; default 30 s, Infinity for never. */
   readonly timeoutMs?: number;
 }
 
@@ -74,10 +74,9 @@ export class AwsClient implements AwsWriter {
       this.#options.clock,
       this.#options.signal,
       async () => {
-        const limit = AbortSignal.timeout(this.#options.timeoutMs ?? 30_000);
         try {
           return await client.send(new Command(withDates(input)), {
-            abortSignal: AbortSignal.any([this.#options.signal, limit]),
+            abortSignal: limitedSignal(this.#options.signal, this.#options.timeoutMs),
           });
         } catch (thrown) {
           if (this.#options.signal.aborted) throw this.#options.signal.reason;

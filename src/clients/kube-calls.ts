@@ -3,7 +3,7 @@ import type { HttpResponse, Transport } from '../model/http.js';
 import { type Json, type JsonObject, numberAt, textAt } from '../model/json.js';
 import { type KubernetesCall, KubernetesError, kubernetesError, unreachable } from './kubernetes-errors.js';
 import type { Lane, Lanes } from './lanes.js';
-import { retryAfter, type Verdict, withRetries } from './retry.js';
+import { limitedSignal, retryAfter, type Verdict, withRetries } from './retry.js';
 
 export interface KubernetesClientOptions {
   readonly server: string;
@@ -15,7 +15,7 @@ export interface KubernetesClientOptions {
   readonly signal: AbortSignal;
   /** Told the milliseconds of every Date header. */
   readonly onServerTime: (ms: number) => void;
-  /** Milliseconds after which a call without an answer is given up; default 30 s. */
+  /** Milliseconds after which a call without an answer is given up; default 30 s, Infinity for never. */
   readonly timeoutMs?: number;
   /** Objects per page; 500 is the best trade between memory and round trips. */
   readonly pageSize?: number;
@@ -111,7 +111,6 @@ export class KubernetesCalls {
   }
 
   async #once(call: KubernetesCall, request: KubernetesRequest): Promise<JsonObject> {
-    const limit = AbortSignal.timeout(this.#options.timeoutMs ?? 30_000);
     const send = request.fresh === true ? this.#options.sendFresh : this.#options.send;
     let response: HttpResponse;
     try {
@@ -126,7 +125,7 @@ export class KubernetesCalls {
           },
           body: request.body === undefined ? '' : JSON.stringify(request.body),
         },
-        AbortSignal.any([this.#options.signal, limit]),
+        limitedSignal(this.#options.signal, this.#options.timeoutMs),
       );
     } catch (thrown) {
       if (this.#options.signal.aborted) throw this.#options.signal.reason;

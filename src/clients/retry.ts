@@ -49,6 +49,10 @@ export const withRetries = async <T>(
   }
 };
 
+/** The run's signal, aborted also after so many milliseconds (30 s unless said). Infinity: whoever is asked sits in this process. */
+export const limitedSignal = (signal: AbortSignal, ms: number | undefined): AbortSignal =>
+  ms === Number.POSITIVE_INFINITY ? signal : AbortSignal.any([signal, AbortSignal.timeout(ms ?? 30_000)]);
+
 /** Milliseconds that a `Retry-After` header asks for: seconds, or a date as counted from the server's own Date. Null for none. */
 export const retryAfter = (header: string | undefined, serverDate: string | undefined, now: number): number | null => {
   if (header === undefined) return null;

@@ -22,11 +22,9 @@ export const raiseTwin = async (
   options: { readonly settings?: Partial<Settings>; readonly start?: number } = {},
 ): Promise<Twin> => {
   const clock = new VirtualClock(options.start);
-  const sandbox = createSandbox({
-    scenario,
-    clock,
-    ...(options.settings === undefined ? {} : { settings: options.settings }),
-  });
+  // Nobody looks whether pods use what they have: that is asked of them directly.
+  const settings = { useAfterMs: Number.POSITIVE_INFINITY, ...options.settings };
+  const sandbox = createSandbox({ scenario, clock, settings });
   await calm({ sandbox, clock });
   return { sandbox, clock };
 };
@@ -147,6 +145,7 @@ export class Troupe {
       region: this.#region,
       clock,
       maxRates: this.#rates,
+      timeoutMs: Number.POSITIVE_INFINITY,
     });
   }
 

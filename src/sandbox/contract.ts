@@ -25,6 +25,8 @@ export interface TokenClaims {
 
 /** What the simulated account asks of the simulated cluster. */
 export interface ClusterView {
+  /** Rises with every write; absent where nobody counts. */
+  readonly resourceVersion?: number;
   readonly issuer: string;
   /** Claims where the signature holds and the token has not expired, whatever its audience; else null. */
   readToken(token: string): TokenClaims | null;

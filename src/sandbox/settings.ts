@@ -12,7 +12,7 @@ export interface Settings {
   lastUsedLagMs: number;
   /** How long an add-on takes to change. */
   addonMs: number;
-  /** From a pod's readiness to its first call, and from one call to the next. */
+  /** From a pod's readiness to its first call, and from one call to the next. Infinity: no pod ever calls. */
   useAfterMs: number;
   useEveryMs: number;
   /** Requests a second by lane, as `iam-write`. */

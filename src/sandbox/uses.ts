@@ -30,9 +30,9 @@ export class Uses {
   /** Records what has been used up to now. `region` is the one in which pods call STS. */
   look(estate: Estate, region: string): void {
     const now = estate.world.now();
-    if (now === this.#looked) return;
-    this.#looked = now;
     const { useAfterMs, useEveryMs } = estate.world.settings;
+    if (now === this.#looked || useAfterMs === Number.POSITIVE_INFINITY) return;
+    this.#looked = now;
     for (const pod of estate.view.list('v1', 'Pod')) {
       if (!isReady(pod)) continue;
       const uid = textAt(pod, 'metadata', 'uid') ?? '';

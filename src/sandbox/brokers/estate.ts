@@ -80,8 +80,27 @@ export interface Install {
 type Recognise = (container: JsonObject) => string | null;
 const caches = new WeakMap<Recognise, WeakMap<object, readonly [string, JsonObject] | 'none'>>();
 
+/** Answers about one version of a cluster; between two writes the same is asked again and again. */
+const lasting = new WeakMap<ClusterView, { version: number; kept: Map<unknown, unknown> }>();
+const whileUnchanged = <T>(view: ClusterView, key: unknown, compute: () => T): T => {
+  const version = view.resourceVersion;
+  if (version === undefined) return compute();
+  let entry = lasting.get(view);
+  if (entry === undefined || entry.version !== version) {
+    entry = { version, kept: new Map() };
+    lasting.set(view, entry);
+  }
+  if (entry.kept.has(key)) return entry.kept.get(key) as T;
+  const value = compute();
+  entry.kept.set(key, value);
+  return value;
+};
+
 /** DaemonSets and Deployments with a container that `recognise` gives a part to (`agent`, `server` …). */
-export const installsOf = (estate: Estate, recognise: Recognise): readonly (Install & { readonly part: string })[] => {
+export const installsOf = (estate: Estate, recognise: Recognise): readonly (Install & { readonly part: string })[] =>
+  whileUnchanged(estate.view, recognise, () => foundInstalls(estate, recognise));
+
+const foundInstalls = (estate: Estate, recognise: Recognise): readonly (Install & { readonly part: string })[] => {
   const cache = caches.get(recognise) ?? new WeakMap<object, readonly [string, JsonObject] | 'none'>();
   caches.set(recognise, cache);
   const answers: (Install & { readonly part: string })[] = [];
@@ -110,12 +129,16 @@ export const installsOf = (estate: Estate, recognise: Recognise): readonly (Inst
 };
 
 /** Ready pods of an install, all of them or those on one node. */
-export const readyPods = (estate: Estate, install: Install, node?: string): readonly JsonObject[] =>
-  estate.view
-    .list('v1', 'Pod', install.namespace)
-    .filter(
-      (pod) =>
-        (node === undefined || textAt(pod, 'spec', 'nodeName') === node) &&
-        Object.entries(install.selector).every(([key, value]) => textAt(pod, 'metadata', 'labels', key) === value) &&
-        isReady(pod),
-    );
+export const readyPods = (estate: Estate, install: Install, node?: string): readonly JsonObject[] => {
+  const name = `ready ${install.kind} ${install.namespace}/${install.name}`;
+  const all = whileUnchanged(estate.view, name, () =>
+    estate.view
+      .list('v1', 'Pod', install.namespace)
+      .filter(
+        (pod) =>
+          Object.entries(install.selector).every(([key, value]) => textAt(pod, 'metadata', 'labels', key) === value) &&
+          isReady(pod),
+      ),
+  );
+  return node === undefined ? all : all.filter((pod) => textAt(pod, 'spec', 'nodeName') === node);
+};

@@ -62,13 +62,28 @@ export const resolveRole = (text: string, prefix: string, v3: boolean): Resolved
 /** The namespace's `permitted` pattern, in RE2. */
 export const permits = (pattern: string, judged: string, strict: boolean): boolean => {
   if (pattern === '') return false;
+  return (
+    compiled(strict ? `^${pattern}$` : pattern)
+      ?.matcher(judged)
+      .find() ?? false
+  );
+};
+
+const mostCompiled = 1_000;
+const expressions = new Map<string, RE2JS | null>();
+/** Null for what RE2 does not take. Compiling costs more than all else that an answer takes. */
+const compiled = (text: string): RE2JS | null => {
+  const known = expressions.get(text);
+  if (known !== undefined) return known;
+  let made: RE2JS | null = null;
   try {
-    return RE2JS.compile(strict ? `^${pattern}$` : pattern)
-      .matcher(judged)
-      .find();
+    made = RE2JS.compile(text);
   } catch {
-    return false;
+    made = null;
   }
+  if (expressions.size >= mostCompiled) expressions.clear();
+  expressions.set(text, made);
+  return made;
 };
 
 const prefixOf = (estate: Estate, install: Install, flags: Readonly<Record<string, string>>): string | null => {
