@@ -41,6 +41,22 @@ export class KubernetesClient implements KubernetesWriter {
     for await (const page of this.#pages(apiVersion, kind, resource, options)) yield* page.items;
   }
 
+  #page(path: string, options: ListOptions, token: string | undefined): Promise<JsonObject> {
+    return this.#calls.call(
+      { verb: 'list', ref: null, path },
+      {
+        method: 'GET',
+        path,
+        query: {
+          limit: String(this.#options.pageSize ?? 500),
+          continue: token,
+          labelSelector: options.labelSelector,
+          fieldSelector: options.fieldSelector,
+        },
+      },
+    );
+  }
+
   /** Whole pages; after 410 the list begins anew and what was told already is left out. */
   async *#pages(
     apiVersion: string,
@@ -52,22 +68,14 @@ export class KubernetesClient implements KubernetesWriter {
     let seen: Set<string> | null = null;
     const told = new Set<string>();
     for (let restarts = 0; ; restarts += 1) {
-      let token: string | undefined;
       try {
-        do {
-          const page = await this.#calls.call(
-            { verb: 'list', ref: null, path },
-            {
-              method: 'GET',
-              path,
-              query: {
-                limit: String(this.#options.pageSize ?? 500),
-                continue: token,
-                labelSelector: options.labelSelector,
-                fieldSelector: options.fieldSelector,
-              },
-            },
-          );
+        let pending: Promise<JsonObject> | null = this.#page(path, options, undefined);
+        while (pending !== null) {
+          const page: JsonObject = await pending;
+          const token: string | undefined = textAt(page, 'metadata', 'continue') || undefined;
+          // The next page is on its way while this one is read: one page ahead, never more.
+          pending = token === undefined ? null : this.#page(path, options, token);
+          pending?.catch(() => undefined);
           const items = listAt(page, 'items')
             .filter(isObject)
             .filter((item) => seen === null || !seen.has(textAt(item, 'metadata', 'uid') ?? ''))
@@ -75,8 +83,7 @@ export class KubernetesClient implements KubernetesWriter {
             .map((item) => ({ ...item, apiVersion, kind }));
           for (const item of items) told.add(textAt(item, 'metadata', 'uid') ?? '');
           yield { items, resourceVersion: textAt(page, 'metadata', 'resourceVersion') ?? '' };
-          token = textAt(page, 'metadata', 'continue') || undefined;
-        } while (token !== undefined);
+        }
         return;
       } catch (thrown) {
         if (!(thrown instanceof KubernetesError) || thrown.status !== 410 || restarts >= 5) throw thrown;

@@ -239,14 +239,15 @@ export const proxiedContainers = (view: PodView): readonly string[] =>
     )
     .map(({ name }) => name);
 
-/** Whether a closed VPC has the endpoint that the mechanism needs; null where the inventory does not tell. */
+/**
+ * Whether a private cluster's VPC has the endpoint that the mechanism needs; null where the cluster is not private, or nothing
+ * tells. The scan lists endpoints (`vpc.endpoints`) of private clusters only.
+ */
 export const endpointKnown = (estate: Estate, mechanism: Mechanism): boolean | null => {
   const { facts, closedVpc } = estate.inventory.cluster;
-  if (!closedVpc) return null;
-  const text = facts['vpc-endpoints'];
-  return text === undefined
-    ? false
-    : text.split(',').some((name) => name.trim() === (mechanism === 'irsa' ? 'sts' : 'eks-auth'));
+  const text = Object.hasOwn(facts, 'vpc.endpoints') ? facts['vpc.endpoints'] : undefined;
+  if (text === undefined) return closedVpc ? false : null;
+  return text.split(',').some((name) => name.trim() === (mechanism === 'irsa' ? 'sts' : 'eks-auth'));
 };
 
 /** Every template and pod of a workload in one list, for rules that look at all of them. */

@@ -375,6 +375,13 @@ describe('RL213 egress-not-open', () => {
     });
     expect(brief(judged('RL213', estate({ objects: [calico] })))).toEqual(['warn RL213:payments/api']);
     expect(brief(judged('RL213', estate({ cluster: { closedVpc: true } })))).toEqual(['warn RL213:payments/api']);
+    // As the scan of a private cluster tells it: open towards STS where that endpoint is there, whatever Pod Identity needs.
+    const through = (endpoints: string, how = {}) =>
+      brief(judged('RL213', estate({ cluster: { closedVpc: false, facts: { 'vpc.endpoints': endpoints } } }), how));
+    expect(through('ecr.api,sts')).toEqual([]);
+    expect(through('ecr.api,sts', toPodIdentity)).toEqual(['warn RL213:payments/api']);
+    expect(through('eks-auth,sts', toPodIdentity)).toEqual([]);
+    expect(through('')).toEqual(['warn RL213:payments/api']);
   });
   it('reads Cilium rules', () => {
     const cilium = (egress: unknown) =>
