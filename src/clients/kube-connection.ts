@@ -97,7 +97,9 @@ const load = async (options: KubeConfigOptions): Promise<KubeConfig> => {
       {
         code: 'RL701',
         message: `the kubeconfig ${options.kubeconfig ?? 'that KUBECONFIG names'} cannot be read`,
-        remedy: 'Give a readable file with --kubeconfig, or set KUBECONFIG.',
+        // client-node trips over a file that is empty or something else.
+        ...(thrown instanceof TypeError ? { cause: 'it is empty, or no kubeconfig' } : {}),
+        remedy: 'Give a readable file with --kubeconfig, or set KUBECONFIG. To try without a cluster: rolelift demo.',
         fault: 'user',
       },
       { because: thrown, exit: 4 },
