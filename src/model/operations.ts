@@ -14,6 +14,8 @@ export interface Operation {
   readonly write: boolean;
   /** Resource ARNs for an input; `['*']` where the action takes none. */
   resources(input: JsonObject, where: OperationPlace): readonly string[];
+  /** No permission is asked for it (STS API Reference: GetCallerIdentity; calls that carry a token of their own). */
+  readonly free: boolean;
   readonly alsoNeeds: readonly {
     readonly action: string;
     resources(input: JsonObject, where: OperationPlace): readonly string[];
@@ -30,14 +32,15 @@ export interface OperationPlace {
   readonly partition: string;
   readonly account: string;
   readonly region: string;
+  /** The whole ARN of a role that a call names only by its name: ARNs hold the path, inputs do not. */
+  readonly roleArn?: (account: string, name: string) => string | undefined;
 }
 
 type Resources = Operation['resources'];
 const any: Resources = () => ['*'];
 const role: Resources = (input, at) => [roleArnFor(textAt(input, 'RoleName') ?? '*', at)];
-/** The path of a role is not part of most inputs, so any path of that name is meant. */
 const roleArnFor = (name: string, at: OperationPlace): string =>
-  `arn:${at.partition}:iam::${at.account}:role/${name === '*' ? '*' : name}`;
+  at.roleArn?.(at.account, name) ?? `arn:${at.partition}:iam::${at.account}:role/${name}`;
 const rolePathed: Resources = (input, at) => {
   const path = textAt(input, 'Path') ?? '/';
   return [`arn:${at.partition}:iam::${at.account}:role${path}${textAt(input, 'RoleName') ?? '*'}`];
@@ -85,7 +88,7 @@ const row = (
   direction: 'read' | 'write',
   resources: Resources,
   retry: Operation['retry'] = 'safe',
-  more: { readonly action?: string; readonly alsoNeeds?: Operation['alsoNeeds'] } = {},
+  more: { readonly action?: string; readonly free?: true; readonly alsoNeeds?: Operation['alsoNeeds'] } = {},
 ): Operation => {
   const [service] = id.split(':') as [string];
   return {
@@ -94,6 +97,7 @@ const row = (
     action: more.action ?? id,
     write: direction === 'write',
     resources,
+    free: more.free === true,
     alsoNeeds: more.alsoNeeds ?? [],
     retry,
   };
@@ -139,9 +143,9 @@ const rows: readonly Operation[] = [
   }),
   row('iam:DeletePolicy', 'write', policyArn),
 
-  row('sts:GetCallerIdentity', 'read', any),
+  row('sts:GetCallerIdentity', 'read', any, 'safe', { free: true }),
   row('sts:AssumeRole', 'read', (input) => [textAt(input, 'RoleArn') ?? '*']),
-  row('sts:AssumeRoleWithWebIdentity', 'read', (input) => [textAt(input, 'RoleArn') ?? '*']),
+  row('sts:AssumeRoleWithWebIdentity', 'read', (input) => [textAt(input, 'RoleArn') ?? '*'], 'safe', { free: true }),
 
   row('eks:DescribeCluster', 'read', cluster),
   row('eks:ListClusters', 'read', any),
@@ -161,8 +165,8 @@ const rows: readonly Operation[] = [
   row('eks:ListPodIdentityAssociations', 'read', cluster),
   row('eks:DescribePodIdentityAssociation', 'read', eks('podidentityassociation', 'associationId')),
   row('eks:ListAccessEntries', 'read', cluster),
-  row('eks:DescribeAccessEntry', 'read', (_input, at) => [
-    `arn:${at.partition}:eks:${at.region}:${at.account}:access-entry/*`,
+  row('eks:DescribeAccessEntry', 'read', (input, at) => [
+    `arn:${at.partition}:eks:${at.region}:${at.account}:access-entry/${textAt(input, 'clusterName') ?? '*'}/*`,
   ]),
   row('eks:CreatePodIdentityAssociation', 'write', cluster, 'with-token', {
     alsoNeeds: [

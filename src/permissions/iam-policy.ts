@@ -10,8 +10,28 @@ export interface AwsUse {
   readonly place: OperationPlace;
 }
 
+/** `s3://bucket/prefix` of shared state. */
+export interface StateStore {
+  readonly bucket: string;
+  /** Empty for the whole bucket. */
+  readonly prefix: string;
+}
+
+/** What the journal in object storage takes: its objects, and the list that tells a missing object from a forbidden one. */
+export const stateStatements = (state: StateStore, partition: string): readonly JsonObject[] => {
+  const bucket = `arn:${partition}:s3:::${state.bucket}`;
+  return [
+    {
+      Effect: 'Allow',
+      Action: ['s3:GetObject', 's3:PutObject'],
+      Resource: [`${bucket}/${state.prefix === '' ? '' : `${state.prefix}/`}*`],
+    },
+    { Effect: 'Allow', Action: ['s3:ListBucket'], Resource: [bucket] },
+  ];
+};
+
 /** The least policy under which these calls are allowed: one statement for each set of actions on the same resources. */
-export const policyFor = (uses: readonly AwsUse[]): JsonObject => {
+export const policyFor = (uses: readonly AwsUse[], more: readonly JsonObject[] = []): JsonObject => {
   const resources = new Map<string, Set<string>>();
   const add = (action: string, arns: readonly string[]): void => {
     const set = resources.get(action) ?? new Set<string>();
@@ -20,14 +40,14 @@ export const policyFor = (uses: readonly AwsUse[]): JsonObject => {
   };
   for (const use of uses) {
     const row = operationOf(use.service, use.operation);
-    add(row.action, row.resources(use.input, use.place));
+    if (!row.free) add(row.action, row.resources(use.input, use.place));
     for (const also of row.alsoNeeds) {
       if (also.when === undefined || also.when(use.input)) add(also.action, also.resources(use.input, use.place));
     }
   }
   const groups = new Map<string, { readonly actions: string[]; readonly arns: readonly string[] }>();
   for (const [action, set] of [...resources].sort(([left], [right]) => byText(left, right))) {
-    const arns = set.has('*') ? ['*'] : [...set].sort(byText);
+    const arns = set.has('*') ? ['*'] : withoutCovered([...set].sort(byText));
     if (arns.length === 0) continue;
     const key = arns.join(' ');
     const group = groups.get(key) ?? { actions: [], arns };
@@ -36,6 +56,15 @@ export const policyFor = (uses: readonly AwsUse[]): JsonObject => {
   }
   return {
     Version: '2012-10-17',
-    Statement: [...groups.values()].map((group) => ({ Effect: 'Allow', Action: group.actions, Resource: group.arns })),
+    Statement: [
+      ...[...groups.values()].map((group) => ({ Effect: 'Allow', Action: group.actions, Resource: group.arns })),
+      ...more,
+    ],
   };
 };
+
+/** Without what another entry that ends in `*` covers: the shorter the policy, the easier its review. */
+const withoutCovered = (arns: readonly string[]): readonly string[] =>
+  arns.filter(
+    (arn) => !arns.some((other) => other !== arn && other.endsWith('*') && arn.startsWith(other.slice(0, -1))),
+  );

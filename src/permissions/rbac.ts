@@ -11,6 +11,8 @@ export interface Right {
   readonly subresource?: string | undefined;
   readonly namespace?: string | undefined;
   readonly name?: string | undefined;
+  /** kubeconfig context of another cluster; absent for the plan's own. */
+  readonly cluster?: string | undefined;
 }
 
 /** Plural of a kind: from the table of known kinds, else by the rule that nearly every custom resource follows. */

@@ -9,7 +9,8 @@ export interface Access {
   readonly objects: readonly JsonObject[];
 }
 
-const limited: User = { name: 'sandbox-user', groups: [] };
+/** Who the kubeconfig's user is once rights are limited. */
+export const limitedUser: User = { name: 'sandbox-user', groups: ['system:authenticated'] };
 
 const bindingFor = (role: JsonObject, index: number): JsonObject => {
   const namespaced = textAt(role, 'kind') === 'Role';
@@ -23,7 +24,7 @@ const bindingFor = (role: JsonObject, index: number): JsonObject => {
       kind: namespaced ? 'Role' : 'ClusterRole',
       name: textAt(role, 'metadata', 'name') ?? '',
     },
-    subjects: [{ kind: 'User', apiGroup: 'rbac.authorization.k8s.io', name: limited.name }],
+    subjects: [{ kind: 'User', apiGroup: 'rbac.authorization.k8s.io', name: limitedUser.name }],
   };
 };
 
@@ -31,8 +32,8 @@ export const limitedAccess = (rbac: readonly JsonObject[] | null): Access => {
   if (rbac === null) return { users: {}, user: admin, objects: [] };
   const roles = rbac.filter((each) => ['Role', 'ClusterRole'].includes(textAt(each, 'kind') ?? ''));
   return {
-    users: { [adminToken]: limited },
-    user: limited,
+    users: { [adminToken]: limitedUser },
+    user: limitedUser,
     objects: [...roles, ...roles.map(bindingFor)],
   };
 };

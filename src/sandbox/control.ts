@@ -6,7 +6,7 @@ import type { Settings } from './settings.js';
 
 /**
  * The sandbox's own endpoints, under `/_sandbox/`:
- * `GET|DELETE calls` · `GET|POST|DELETE faults` · `POST kill {pid, write, when}` · `GET|POST settings` · `POST reset` ·
+ * `GET|DELETE calls` · `GET|DELETE rights` (what callers limited by `--authorise` were asked for) · `GET|POST|DELETE faults` · `POST kill {pid, write, when}` · `GET|POST settings` · `POST reset` ·
  * `GET identity?namespace=&pod=` (without pod: all of the namespace; without both: all) · `GET state` (canonical) · `GET health`.
  */
 export const control = (sandbox: Sandbox, request: HttpRequest, path: string): HttpResponse => {
@@ -22,6 +22,11 @@ export const control = (sandbox: Sandbox, request: HttpRequest, path: string): H
     }
     case 'DELETE /calls':
       sandbox.faults.forget();
+      return json({ ok: true });
+    case 'GET /rights':
+      return json(sandbox.rights.used as unknown as Json);
+    case 'DELETE /rights':
+      sandbox.rights.forget();
       return json({ ok: true });
     case 'GET /faults':
       return json(sandbox.faults.pending() as unknown as Json);

@@ -1,5 +1,5 @@
 import { isObject, type JsonObject, textAt } from '../model/json.js';
-import { limitedAccess, userOfEksToken } from './access.js';
+import { limitedAccess, limitedUser, userOfEksToken } from './access.js';
 import type { World } from './aws/account.js';
 import { contextOf, roleMay, userKey } from './aws/caller.js';
 import { effectiveAssociation } from './aws/eks-auth.js';
@@ -15,6 +15,7 @@ import { ConnectionLost, type Fault, Faults } from './faults.js';
 import { nodeObjects, worldOf } from './found-estate.js';
 import { createCluster, type SimulatedCluster } from './kubernetes/cluster.js';
 import { Buckets, laneOf, throttle } from './lanes.js';
+import { Rights } from './rights.js';
 import { callerNamed, type Routed, routeOf } from './route.js';
 import type { Scenario } from './scenario-schema.js';
 import { seed, versionText } from './seed.js';
@@ -26,6 +27,8 @@ export interface Authorise {
   readonly iam?: JsonObject | string | null;
   /** Roles and ClusterRoles that the kubeconfig's user has; absent makes it an administrator. */
   readonly rbac?: readonly JsonObject[] | null;
+  /** IAM policy documents of the callers in other accounts, by account; `iam` holds for those that are not named. */
+  readonly accounts?: Readonly<Record<string, JsonObject | string>> | null;
 }
 
 export interface SandboxOptions {
@@ -55,11 +58,18 @@ export class Sandbox {
   readonly options: SandboxOptions;
   readonly clock: SandboxClock;
   readonly faults = new Faults();
+  /** What callers with limited rights (`authorise`) were asked for; empty where nobody is limited. */
+  readonly rights = new Rights();
   readonly #buckets = new Buckets();
   #inner: Inner;
+  #authorise: Authorise | null;
+  /** The objects that give the limited user its rights. */
+  #limits: readonly JsonObject[] = [];
 
   constructor(options: SandboxOptions, from?: Sandbox) {
     this.options = options;
+    this.#authorise = from === undefined ? (options.authorise ?? null) : from.#authorise;
+    this.#limits = from === undefined ? [] : from.#limits;
     this.clock = options.clock ?? realClock();
     this.#inner = from === undefined ? this.#found() : this.#forked(from.#inner);
   }
@@ -99,8 +109,28 @@ export class Sandbox {
   reset(): void {
     this.faults.clear();
     this.faults.forget();
+    this.rights.forget();
+    this.#authorise = this.options.authorise ?? null;
     this.#inner.cluster.stop();
     this.#inner = this.#found();
+  }
+
+  /**
+   * From now on callers have these rights and no others; null lets them do everything. Only for a sandbox that began with
+   * `authorise.rbac`: another's kubeconfig belongs to an administrator. What was used so far stays noted.
+   */
+  limit(authorise: Authorise | null): void {
+    for (const object of this.#limits)
+      this.cluster.remove(
+        textAt(object, 'apiVersion') ?? '',
+        textAt(object, 'kind') ?? '',
+        textAt(object, 'metadata', 'namespace'),
+        textAt(object, 'metadata', 'name') ?? '',
+      );
+    this.#authorise = authorise;
+    const rbac = authorise?.rbac ?? null;
+    this.#limits = rbac === null ? [everything] : limitedAccess(rbac).objects;
+    for (const object of this.#limits) this.cluster.put(object);
   }
 
   /** Answers a request as the real servers would. Rejects where the connection breaks or nobody is there. */
@@ -224,7 +254,10 @@ export class Sandbox {
   #found(): Inner {
     const { scenario } = this.options;
     const world = worldOf(scenario, this.options.settings ?? {}, () => this.clock.now());
-    const access = limitedAccess(this.options.authorise?.rbac ?? null);
+    const limited = this.#authorise !== null;
+    if (limited) world.rights = this.rights;
+    const access = limitedAccess(this.#authorise?.rbac ?? null);
+    this.#limits = access.objects;
     const cluster = createCluster({
       clock: this.clock,
       account: this.#accountView(() => this.#inner ?? { world, cluster: null }),
@@ -233,6 +266,7 @@ export class Sandbox {
       users: access.users,
       anonymous: access.user,
       authenticate: (token) => userOfEksToken(token, access),
+      rights: limited ? this.rights : null,
       webhook: scenario.cluster.webhook,
       timings: scenario.cluster.timings,
     });
@@ -242,6 +276,7 @@ export class Sandbox {
 
   #forked(from: Inner): Inner {
     const world = from.world.fork(() => this.clock.now());
+    if (this.#authorise !== null) world.rights = this.rights;
     const cluster = from.cluster.fork(
       this.clock,
       this.#accountView(() => this.#inner ?? { world, cluster: null }),
@@ -252,15 +287,19 @@ export class Sandbox {
   #aws(world: World, cluster: SimulatedCluster): Aws {
     const { scenario } = this.options;
     const { region } = scenario.cluster;
-    const given = this.options.authorise?.iam ?? null;
-    const userPolicy = given === null || typeof given === 'string' ? given : JSON.stringify(given);
     return new Aws({
       world,
       defaultAccount: scenario.cluster.account,
       region,
       regions: [...new Set([region, ...scenario.regions])],
       view: (name) => (name === '' || name === scenario.cluster.name ? cluster : null),
-      userPolicy: () => userPolicy,
+      userPolicy: ({ account, session }) => {
+        const { iam, accounts } = this.#authorise ?? {};
+        const own = accounts && Object.hasOwn(accounts, account) ? accounts[account] : undefined;
+        // Sessions have their role's rights; only those that a run opens for another account are limited further.
+        const given = (session === null ? (own ?? iam) : session.name === 'rolelift-account' ? own : null) ?? null;
+        return given === null || typeof given === 'string' ? given : JSON.stringify(given);
+      },
     });
   }
 
@@ -277,6 +316,15 @@ export class Sandbox {
     };
   }
 }
+
+/** What a limited user has once nothing is limited any more. */
+const everything: JsonObject = {
+  apiVersion: 'rbac.authorization.k8s.io/v1',
+  kind: 'ClusterRoleBinding',
+  metadata: { name: 'sandbox-user-everything' },
+  roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' },
+  subjects: [{ kind: 'User', apiGroup: 'rbac.authorization.k8s.io', name: limitedUser.name }],
+};
 
 const cniActions = {
   ipv4: ['ec2:CreateNetworkInterface', 'ec2:AttachNetworkInterface', 'ec2:AssignPrivateIpAddresses'],

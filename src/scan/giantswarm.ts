@@ -7,7 +7,7 @@ import { redacted } from './redact.js';
 
 /** Annotation whose presence, not value, switches IRSA on (Giant Swarm, AWS IAM roles for service accounts). */
 export const irsaAnnotation = 'alpha.aws.giantswarm.io/iam-roles-for-service-accounts';
-const apiVersions = ['infrastructure.giantswarm.io/v1alpha3', 'infrastructure.giantswarm.io/v1alpha2'];
+export const awsClusterVersions = ['infrastructure.giantswarm.io/v1alpha3', 'infrastructure.giantswarm.io/v1alpha2'];
 
 /** The AWSCluster of a Giant Swarm workload cluster, on its management cluster; facts say what it tells. */
 export const readManagementCluster = async (
@@ -20,7 +20,7 @@ export const readManagementCluster = async (
   const area = `kubernetes:${context}:awsclusters`;
   const hides = ['whether IRSA is switched on for this cluster'];
   try {
-    for (const apiVersion of apiVersions) {
+    for (const apiVersion of awsClusterVersions) {
       for await (const object of management.list(apiVersion, 'AWSCluster')) {
         if (textAt(object, 'metadata', 'name') !== cluster) continue;
         return found(object, apiVersion, context, await cloudFront(clients, context, object, cluster));

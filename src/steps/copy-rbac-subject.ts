@@ -71,9 +71,9 @@ export const copyRbacSubject = defineStep<CopyRbacSubjectParams>({
       rollout: false,
     },
   ],
-  reads: ({ params }) => [
+  reads: ({ params }, direction) => [
     { api: 'kubernetes', verb: 'get', ref: ref(params) },
-    { api: 'kubernetes', verb: 'get', ref: source(params) },
+    ...(direction === 'undo' ? [] : [{ api: 'kubernetes' as const, verb: 'get' as const, ref: source(params) }]),
   ],
   locks: ({ params }) => [refKey(ref(params))],
 

@@ -42,6 +42,7 @@ const partitionOf = (step: ProviderStep): string =>
 
 /** What planning saw of the provider: its audiences, or null where there was none. */
 const plannedAudiences = (step: ProviderStep): readonly string[] | null => {
+  if (at(step.before, 'exists') === false) return null;
   const seen = plannedAt(step, '/ClientIDList') ?? at(step.before, 'audiences');
   return Array.isArray(seen) ? seen.filter((one): one is string => typeof one === 'string') : null;
 };
@@ -93,7 +94,7 @@ export const createOidcProvider = defineStep<CreateOidcProviderParams>({
       .filter((audience) => !planned.includes(audience))
       .map((ClientID) => call(params, operation, { ...arn, ClientID }));
   },
-  reads: (step) => [
+  reads: (step, direction) => [
     {
       api: 'aws',
       service: 'iam',
@@ -101,7 +102,18 @@ export const createOidcProvider = defineStep<CreateOidcProviderParams>({
       account: step.params.account,
       input: { OpenIDConnectProviderArn: arnFor(partitionOf(step), step.params) } as JsonObject,
     },
-    { api: 'aws', service: 'iam', operation: 'ListRoles', account: step.params.account, input: {} as JsonObject },
+    // Whether some trust policy still names the provider is asked before it is deleted (H3).
+    ...(direction === 'apply'
+      ? []
+      : [
+          {
+            api: 'aws' as const,
+            service: 'iam' as const,
+            operation: 'ListRoles',
+            account: step.params.account,
+            input: {} as JsonObject,
+          },
+        ]),
   ],
   locks: ({ params }) => [refKey(target(params))],
   preconditions: async () => [],

@@ -15,11 +15,17 @@ export const workloadReads = (
     verb: 'list',
     ref: kubernetesRef(apiVersion, kind, workload.namespace, '*'),
   });
+  // What stands between a workload and its pods has names that nobody knows beforehand.
+  const get = (apiVersion: string, kind: string): Use => ({
+    api: 'kubernetes',
+    verb: 'get',
+    ref: kubernetesRef(apiVersion, kind, workload.namespace, '*'),
+  });
   const between =
     workload.kind === 'Deployment'
-      ? [list('apps/v1', 'ReplicaSet')]
+      ? [list('apps/v1', 'ReplicaSet'), get('apps/v1', 'ReplicaSet')]
       : workload.kind === 'CronJob'
-        ? [list('batch/v1', 'Job')]
+        ? [list('batch/v1', 'Job'), get('batch/v1', 'Job')]
         : [];
   return [
     { api: 'kubernetes', verb: 'get', ref: own },

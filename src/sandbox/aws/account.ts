@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Rights } from '../rights.js';
 import type { Settings } from '../settings.js';
 import { managedPolicy } from './managed-policies.js';
 import type {
@@ -75,6 +76,8 @@ export class World {
   jobs: ReadonlyMap<string, string> = new Map();
   /** Answers kept for client request tokens: token → digest of the request and what was made. */
   tokens: ReadonlyMap<string, { readonly request: string; readonly made: string }> = new Map();
+  /** Where what is asked of callers with limited rights is noted; null where nobody is limited. */
+  rights: Rights | null = null;
   #serial: number;
 
   constructor(settings: Settings, now: () => number, from?: World) {

@@ -130,11 +130,20 @@ export const callerMay = (
   context: Context = contextOf(caller),
 ): Decision => {
   if (caller.kind === 'service') return 'allow';
-  if (caller.session === null)
-    return userPolicy === null ? 'allow' : decide(statementsOf(userPolicy) ?? [], action, resource, context);
+  if (caller.session === null) {
+    const said = userPolicy === null ? 'allow' : decide(statementsOf(userPolicy) ?? [], action, resource, context);
+    world.rights?.note({ api: 'aws', account: caller.account, action, resource, allowed: said === 'allow' });
+    return said;
+  }
   const role = world.role(caller.session.roleArn);
   if (!role || role.id !== caller.session.roleId) return 'silent';
-  return roleMay(world, role, action, resource, context, caller.session.policy);
+  const said = roleMay(world, role, action, resource, context, caller.session.policy);
+  if (userPolicy === null) return said;
+  // A role that stands for an account (`--account-role`) may do no more than what that account's policy grants.
+  const limited = decide(statementsOf(userPolicy) ?? [], action, resource, context);
+  const both = said === 'allow' ? limited : said;
+  world.rights?.note({ api: 'aws', account: caller.account, action, resource, allowed: both === 'allow' });
+  return both;
 };
 
 export const demand = (

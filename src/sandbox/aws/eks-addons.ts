@@ -159,6 +159,8 @@ export const addonOperations = {
 
   CreateAddon: ((call) => {
     const read = clusterOf(call, 'eks:CreateAddon');
+    if (Object.keys(texts(call.body['tags'])).length > 0)
+      eksMay(call, 'eks:TagResource', arnIn(call, 'addon', `${read.name}/${text(call.body['addonName']) ?? ''}/*`));
     const cluster = current(call) ?? read;
     const name = text(call.body['addonName']) ?? '';
     const entry = entryOf(name);
@@ -248,6 +250,8 @@ export const addonOperations = {
 
   DescribeUpdate: ((call) => {
     const cluster = clusterOf(call, 'eks:DescribeUpdate');
+    const of = call.query.get('addonName');
+    if (of !== null) eksMay(call, 'eks:DescribeUpdate', arnIn(call, 'addon', `${cluster.name}/${of}/*`));
     const update = cluster.updates.find((each) => each.id === call.path[1]);
     if (!update) throw notFound(`No update found for ID: ${call.path[1] ?? ''}`);
     return { update: updateShown(call, update) };

@@ -8,6 +8,7 @@ import {
   current,
   type EksCall,
   type EksOperation,
+  eksMay,
   eksPage,
   inUse,
   notFound,
@@ -118,7 +119,9 @@ const remember = (call: EksCall, made: string): void => {
 
 export const associationOperations = {
   CreatePodIdentityAssociation: ((call) => {
-    clusterOf(call, 'eks:CreatePodIdentityAssociation');
+    const asked = clusterOf(call, 'eks:CreatePodIdentityAssociation');
+    if (Object.keys(texts(call.body['tags'])).length > 0)
+      eksMay(call, 'eks:TagResource', arnIn(call, 'podidentityassociation', `${asked.name}/*`));
     const cluster = current(call);
     const namespace = text(call.body['namespace']);
     const serviceAccount = text(call.body['serviceAccount']);

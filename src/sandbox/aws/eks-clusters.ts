@@ -1,5 +1,14 @@
 import { type JsonObject, textAt } from '../../model/json.js';
-import { badRequest, clusterOf, type EksCall, type EksOperation, eksMay, eksPage, notFound } from './eks-call.js';
+import {
+  arnIn,
+  badRequest,
+  clusterOf,
+  type EksCall,
+  type EksOperation,
+  eksMay,
+  eksPage,
+  notFound,
+} from './eks-call.js';
 import type { EksCluster } from './records.js';
 
 /** EKS's reads of clusters and what belongs to them (EKS API Reference). */
@@ -13,8 +22,8 @@ const named =
     what: string,
   ): EksOperation =>
   (call) => {
-    const cluster = clusterOf(call, action);
     const name = call.path[1] ?? '';
+    const cluster = clusterOf(call, action, (owner) => arnIn(call, answer.toLowerCase(), `${owner}/${name}/*`));
     const found = list(cluster).find((each) => textAt(each, field) === name);
     if (!found) throw notFound(`No ${what} found for name: ${name}.`);
     return { [answer]: found };
@@ -29,8 +38,8 @@ const listed =
   };
 
 /** Access entries exist only where the cluster's authentication mode knows them. */
-const entries = (call: EksCall, action: string): readonly JsonObject[] => {
-  const cluster = clusterOf(call, action);
+const entries = (call: EksCall, action: string, resource?: (cluster: string) => string): readonly JsonObject[] => {
+  const cluster = clusterOf(call, action, resource);
   if (textAt(cluster.description, 'accessConfig', 'authenticationMode') === 'CONFIG_MAP')
     throw badRequest(
       "The cluster's authentication mode must be set to one of [API, API_AND_CONFIG_MAP] to perform this operation.",
@@ -79,7 +88,11 @@ export const clusterOperations = {
   }) as EksOperation,
   DescribeAccessEntry: ((call) => {
     const principal = call.path[1] ?? '';
-    const found = entries(call, 'eks:DescribeAccessEntry').find((each) => textAt(each, 'principalArn') === principal);
+    const arn = (owner: string): string =>
+      arnIn(call, 'access-entry', `${owner}/role/${principal.split(':')[4] ?? ''}/${principal.split('/').at(-1)}/*`);
+    const found = entries(call, 'eks:DescribeAccessEntry', arn).find(
+      (each) => textAt(each, 'principalArn') === principal,
+    );
     if (!found)
       throw notFound(
         `The specified principalArn could not be found. You can view your available access entries with 'list-access-entries'.`,

@@ -65,6 +65,11 @@ export const isoTime = (at: number): string =>
 export const may = (call: QueryCall, action: string, resource: string): void =>
   demand(call.world, call.caller, action, resource, call.userPolicy);
 
+/** Making something with tags takes the right to tag it as well (Service Authorization Reference, dependent actions). */
+export const mayTag = (call: QueryCall, action: string, resource: string): void => {
+  if (call.params.has('Tags.member.1.Key')) may(call, action, resource);
+};
+
 /** The role by name, as a reader (late) or a writer (as it is) sees it. */
 export const roleOf = (call: QueryCall, action: string, late: boolean): RoleRecord => {
   const name = need(call, 'RoleName');

@@ -3,6 +3,7 @@ import {
   encodeDocument,
   isoTime,
   may,
+  mayTag,
   need,
   page,
   type QueryCall,
@@ -99,6 +100,7 @@ export const policyOperations: QueryOperations = {
     const path = call.params.get('Path') ?? '/';
     const arn = call.account.arn(`policy${path}${name}`);
     may(call, 'iam:CreatePolicy', arn);
+    mayTag(call, 'iam:TagPolicy', arn);
     if (!/^[\w+=,.@-]{1,128}$/.test(name))
       throw new AwsFault('ValidationError', 400, "Value at 'policyName' failed to satisfy constraint");
     if (call.account.policies.values().some((each) => each.name.toLowerCase() === name.toLowerCase()))

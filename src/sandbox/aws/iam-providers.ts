@@ -2,6 +2,7 @@ import { AwsFault, noSuchEntity } from './fault.js';
 import {
   isoTime,
   may,
+  mayTag,
   members,
   need,
   page,
@@ -29,7 +30,9 @@ const store = (call: QueryCall, provider: ProviderRecord): void => call.account.
 export const providerOperations: QueryOperations = {
   CreateOpenIDConnectProvider: (call) => {
     const given = need(call, 'Url');
-    may(call, 'iam:CreateOpenIDConnectProvider', call.account.arn(`oidc-provider/${given.replace(/^https:\/\//, '')}`));
+    const asked = call.account.arn(`oidc-provider/${given.replace(/^https:\/\//, '')}`);
+    may(call, 'iam:CreateOpenIDConnectProvider', asked);
+    mayTag(call, 'iam:TagOpenIDConnectProvider', asked);
     let parsed: URL;
     try {
       parsed = new URL(given);

@@ -3,6 +3,7 @@ import {
   encodeDocument,
   isoTime,
   may,
+  mayTag,
   members,
   need,
   page,
@@ -70,6 +71,7 @@ export const roleOperations: QueryOperations = {
     const path = call.params.get('Path') ?? '/';
     const arn = call.account.arn(`role${path}${name}`);
     may(call, 'iam:CreateRole', arn);
+    mayTag(call, 'iam:TagRole', arn);
     if (!/^[\w+=,.@-]{1,64}$/.test(name))
       throw invalid(
         `1 validation error detected: Value at 'roleName' failed to satisfy constraint: Member must have length less than or equal to 64`,

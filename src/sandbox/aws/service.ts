@@ -145,7 +145,8 @@ export interface AwsOptions {
   readonly region: string;
   readonly regions: readonly string[];
   readonly view: (cluster: string) => ClusterView | null;
-  readonly userPolicy: () => string | null;
+  /** What limits a caller beyond its role; null for nothing. */
+  readonly userPolicy: (caller: Caller) => string | null;
 }
 
 /** The simulated AWS: answers any request that `addressed` knows. */
@@ -192,7 +193,7 @@ export class Aws {
       caller,
       region: call.region,
       lag: world.settings.consistencyDelayMs,
-      userPolicy: caller.session === null ? this.#options.userPolicy() : null,
+      userPolicy: this.#options.userPolicy(caller),
     };
     if (call.service === 's3') return s3({ ...shared, request });
     if (call.service === 'eks') {

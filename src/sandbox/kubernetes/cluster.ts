@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../model/json.js';
 import type { AccountView, ClusterView, HttpRequest, HttpResponse, SandboxClock, TokenClaims } from '../contract.js';
+import type { Rights } from '../rights.js';
 import { bootstrap } from './bootstrap.js';
 import { noticed, work } from './controllers/dispatch.js';
 import { seedNamespace } from './controllers/garbage.js';
@@ -15,7 +16,7 @@ import { ApiError } from './status.js';
 import { Store, type StoreEvent } from './store.js';
 import { Tasks } from './tasks.js';
 import { readToken } from './tokens.js';
-import { admin, adminToken, anonymous } from './users.js';
+import { admin, adminToken, anonymous, ownerToken } from './users.js';
 import { controllerContext, createObject } from './writes.js';
 
 export interface ClusterOptions {
@@ -36,6 +37,8 @@ export interface ClusterOptions {
   readonly anonymous?: User;
   /** Asked about tokens that are neither a user's nor a service account's. */
   readonly authenticate?: (token: string) => User | null;
+  /** Where what users with limited rights ask for is noted. */
+  readonly rights?: Rights | null;
 }
 
 /** A cluster that answers the Kubernetes API and whose controllers run on the given clock. */
@@ -214,9 +217,10 @@ export const createCluster = (options: ClusterOptions): SimulatedCluster => {
     account: options.account,
     issuer: options.issuer,
     version: options.version ?? '1.33.0',
-    users: new Map([[adminToken, admin], ...Object.entries(options.users ?? {})]),
+    users: new Map([[adminToken, admin], [ownerToken, admin], ...Object.entries(options.users ?? {})]),
     anonymous: options.anonymous ?? anonymous,
     authenticate: options.authenticate ?? (() => null),
+    rights: options.rights ?? null,
     sightings: new Map(),
     snapshots: new Map(),
     nodeLoad: new Map(),

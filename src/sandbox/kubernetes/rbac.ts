@@ -73,10 +73,23 @@ const allows = (rule: JsonObject, wanted: Attributes): boolean => {
 };
 export const isMaster = (user: User): boolean => user.groups.includes('system:masters');
 
-export const mayDo = (state: State, user: User, wanted: Attributes): boolean =>
+const grants = (state: State, user: User, wanted: Attributes): boolean =>
   isMaster(user) || rulesFor(state.store, user, wanted.namespace).some((rule) => allows(rule, wanted));
 
-export const mayGetPath = (state: State, user: User, verb: string, path: string): boolean =>
+/** Whether a request may go on; what users with limited rights ask is noted. */
+export const mayDo = (state: State, user: User, wanted: Attributes): boolean => {
+  const allowed = grants(state, user, wanted);
+  if (!isMaster(user)) state.rights?.note({ api: 'kubernetes', ...wanted, allowed });
+  return allowed;
+};
+
+export const mayGetPath = (state: State, user: User, verb: string, path: string): boolean => {
+  const allowed = grantsPath(state, user, verb, path);
+  if (!isMaster(user)) state.rights?.note({ api: 'path', verb, path, allowed });
+  return allowed;
+};
+
+const grantsPath = (state: State, user: User, verb: string, path: string): boolean =>
   isMaster(user) ||
   rulesFor(state.store, user, '').some(
     (rule) =>
@@ -159,11 +172,16 @@ export const escalation = (state: State, user: User, object: KubeObject): string
     namespace,
     name,
   };
-  if (mayDo(state, user, wanted)) return null;
+  const bind = (allowed: boolean): void => state.rights?.note({ api: 'kubernetes', ...wanted, allowed });
+  if (grants(state, user, wanted)) {
+    bind(true);
+    return null;
+  }
   const rules = isBinding ? rulesOf(state.store, roleKind, namespace, name) : listAt(object, 'rules').filter(isObject);
   const held = rulesFor(state.store, user, namespace);
   const missing = rules.filter((rule) => !covered(rule, held));
   if (missing.length === 0) return null;
+  bind(false);
   const groups = user.groups.map((one) => JSON.stringify(one)).join(' ');
   return `user ${JSON.stringify(user.name)} (groups=[${groups}]) is attempting to grant RBAC permissions not currently held:\n${missing.map(ruleText).join('\n')}`;
 };
@@ -174,8 +192,8 @@ export const reviewed = (state: State, user: User, spec: JsonObject): JsonObject
   const path = objectAt(spec, 'nonResourceAttributes');
   const allowed =
     Object.keys(path).length > 0
-      ? mayGetPath(state, user, textAt(path, 'verb') ?? '', textAt(path, 'path') ?? '')
-      : mayDo(state, user, {
+      ? grantsPath(state, user, textAt(path, 'verb') ?? '', textAt(path, 'path') ?? '')
+      : grants(state, user, {
           verb: textAt(resource, 'verb') ?? '',
           group: textAt(resource, 'group') ?? '',
           resource: textAt(resource, 'resource') ?? '',

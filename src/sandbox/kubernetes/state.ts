@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../model/json.js';
 import type { AccountView, SandboxClock } from '../contract.js';
+import type { Rights } from '../rights.js';
 import type { KubeObject } from './object.js';
 import type { Store } from './store.js';
 import type { Tasks } from './tasks.js';
@@ -65,6 +66,8 @@ export interface State {
   readonly anonymous: User;
   /** Asked about tokens that are neither: EKS tokens (`k8s-aws-v1.…`). */
   readonly authenticate: (token: string) => User | null;
+  /** Where what users with limited rights ask for is noted. */
+  readonly rights: Rights | null;
   readonly tasks: Tasks;
   readonly sightings: Map<string, readonly Sighting[]>;
   readonly snapshots: Map<string, Snapshot>;

@@ -6,6 +6,8 @@ import { readToken, verifiedClaims } from './tokens.js';
 
 /** Token of the administrator that the sandbox's kubeconfig carries. */
 export const adminToken = 'sandbox-admin-token';
+/** Token of somebody who may do everything even where the kubeconfig's user may not: the owner of the cluster. */
+export const ownerToken = 'sandbox-owner-token';
 export const admin: User = { name: 'sandbox-admin', groups: ['system:masters'] };
 export const anonymous: User = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
 
