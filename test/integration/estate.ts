@@ -163,13 +163,13 @@ export class Estate {
     if (!this.#roles.includes(role)) this.#inline.push({ role, name });
   }
 
-  async nodeRole(): Promise<string> {
+  nodeRole(): string {
     return this.arn('testbed-node');
   }
 
   /** kiam 4 on every node, as its own manifests have it. Answers the role of its server, which workload roles have to trust. */
   async kiam(): Promise<string> {
-    const server = await this.role('kiam-server', [await this.nodeRole()], {
+    const server = await this.role('kiam-server', [this.nodeRole()], {
       inline: { Effect: 'Allow', Action: 'sts:AssumeRole', Resource: '*' },
     });
     await this.inline('testbed-node', `${this.id}-kiam`, {

@@ -1,10 +1,10 @@
-import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { folder } from '../helpers/cli.js';
 import { Estate } from './estate.js';
 import { begun, ends, moveOf } from './program.js';
-import { awsWrites, control, stateBucket, sure, switches, testbed, until } from './real.js';
+import { awsWrites, control, kube, stateBucket, sure, switches, testbed, until } from './real.js';
 
 /** What goes wrong in the middle, made to go wrong by the testbed's switches. */
 describe.skipIf(!testbed)('runs that are disturbed, on real servers', () => {
@@ -113,25 +113,40 @@ describe.skipIf(!testbed)('runs that are disturbed, on real servers', () => {
     expect(await estate.picture()).toEqual(before);
   });
 
-  it('lets one run in at a time and says who is there', async () => {
+  it('lets one run into a plan directory at a time', async () => {
     const cwd = folder();
-    const { namespace, roles } = await apps('two', { app: { annotations: { 'testbed/ready-after-ms': '5000' } } });
+    const { namespace, roles } = await apps('two', { app: { annotations: { 'testbed/ready-after-ms': '4000' } } });
     await ends(0, only(namespace), cwd);
-    cpSync(path.join(cwd, 'plan'), path.join(cwd, 'copy'), { recursive: true });
     const first = begun(['apply', 'plan', '--yes'], cwd);
-    await until(
-      'the first run restarts',
-      async () => first.err().includes('Annotate') || first.out().includes('Annotate'),
-    );
-    const [same, other] = await Promise.all([
-      ends(5, ['apply', 'plan', '--yes'], cwd),
-      ends(5, ['apply', 'copy', '--yes'], cwd),
-    ]);
-    expect(same.err).toContain('RL861');
-    expect(other.err).toContain('RL862');
-    expect(other.err).toContain(path.join(cwd, 'plan'));
+    const journal = path.join(cwd, 'plan', 'journal.jsonl');
+    await until('the first run restarts', async () => readFileSync(journal, 'utf8').includes('"restart-workload'));
+    expect((await ends(5, ['apply', 'plan', '--yes'], cwd)).err).toContain('RL861');
+    expect((await ends(5, ['rollback', 'plan', '--yes'], cwd)).err).toContain('RL861');
     expect((await first.ended).code).toBe(3);
     expect(await estate.rolesOf(namespace, 'app')).toEqual([roles.app]);
+
+    // A run on another machine: its lease is renewed, so it is alive.
+    const leases = '/apis/coordination.k8s.io/v1/namespaces/kube-system/leases';
+    const now = () => new Date().toISOString().replace('Z', '000Z');
+    const spec = () => ({
+      holderIdentity: 'somebody@elsewhere',
+      leaseDurationSeconds: 60,
+      acquireTime: now(),
+      renewTime: now(),
+    });
+    const named = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name: 'rolelift' } };
+    const there = await kube('GET', `${leases}/rolelift`);
+    if (there.status === 404) await sure('POST', leases, { ...named, spec: spec() });
+    else await sure('PATCH', `${leases}/rolelift`, { spec: spec() });
+    const renewing = setInterval(() => void kube('PATCH', `${leases}/rolelift`, { spec: spec() }), 1_000);
+    try {
+      const other = await ends(5, ['rollback', 'plan', '--yes'], cwd);
+      expect(other.err).toContain('RL862');
+      expect(other.err).toContain('somebody@elsewhere');
+    } finally {
+      clearInterval(renewing);
+    }
+    await sure('DELETE', `${leases}/rolelift`);
     await ends(0, ['rollback', 'plan', '--yes'], cwd);
   });
 
