@@ -254,11 +254,15 @@ Start here:
     )
     .option('--dry-run', 'print the exact calls, make none', false);
 
-  cluster(
-    add('retire-broker', 'retire-broker <plan>', 'The removal of kiam or kube2iam; refused while anything needs it.', [
-      'rolelift retire-broker plans/prod',
-      'rolelift retire-broker plans/prod --live --yes',
-    ]),
+  running(
+    cluster(
+      add(
+        'retire-broker',
+        'retire-broker <plan>',
+        'The removal of kiam or kube2iam; refused while anything needs it.',
+        ['rolelift retire-broker plans/prod', 'rolelift retire-broker plans/prod --live --state local --yes'],
+      ),
+    ),
   ).option('--live', 'do it instead of printing it', false);
 
   planning(

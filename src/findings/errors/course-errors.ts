@@ -33,6 +33,15 @@ export const courseErrors: readonly ErrorCode[] = [
     remedy: 'Read the report, repair or plan again; --allow-failed-rehearsal goes on all the same.',
   },
   {
+    code: 'RL843',
+    name: 'broker-still-needed',
+    says: 'the broker cannot be removed yet',
+    explain:
+      'A pod still gets its role from it, a move away from it is not finished, a pod could then reach the node role (RL404), or it could not be read whether any does. What stands in the way is in the cause, one by one.',
+    remedy:
+      'Finish the moves (`rolelift status PLAN`), move or retire what the cause names, close the metadata address; then ask again.',
+  },
+  {
     code: 'RL851',
     name: 'held-by-pause-file',
     says: 'a PAUSE file holds the run',

@@ -1,4 +1,5 @@
 import type { ClusterNode } from '../../model/inventory.js';
+import { deniesMetadata } from '../metadata-policy.js';
 import type { Rule } from '../rule.js';
 import { sorted } from '../subjects.js';
 
@@ -31,6 +32,7 @@ Set \`HttpTokens=required\` and \`HttpPutResponseHopLimit=1\` in the launch temp
   find: (input) => {
     const { inventory } = input.estate;
     if (!inventory.brokers.some(({ broker }) => broker === 'kiam' || broker === 'kube2iam')) return [];
+    if (deniesMetadata(inventory) !== null) return [];
     const exposed = inventory.nodes.flatMap((node) => {
       const why = exposureOf(node);
       return why === null ? [] : [{ node: node.name, why, role: node.role }];
