@@ -1,8 +1,9 @@
 import type { World } from '../identity/world.js';
-import type { Association, Inventory, Role, ServiceAccount } from '../model/inventory.js';
-import { textsAt } from '../model/json.js';
+import type { Association, ClusterNode, Inventory, Role, ServiceAccount } from '../model/inventory.js';
+import { type Json, listAt, textAt, textsAt } from '../model/json.js';
 import { serviceAccountRef } from '../model/resource.js';
 import type { Sandbox } from '../sandbox/sandbox.js';
+import { isReady } from '../scan/pods.js';
 import { parseTrust } from '../trust/document.js';
 
 /** Answers that depend on nothing that a plan writes. */
@@ -20,10 +21,15 @@ export class Reread {
   readonly #policies = new Map<string, string>();
   #inventory: Inventory;
   #kept = new Map<string, unknown>();
+  /** Some nodes have no Pod Identity agent yet: whether they have one now is looked up. */
+  readonly #agentsMayCome: boolean;
+  #sandbox: Sandbox | null = null;
+  #agents: { readonly version: number; readonly nodes: ReadonlySet<string> } = { version: -1, nodes: new Set() };
 
   constructor(base: World) {
     this.#base = base;
     this.#inventory = base.inventory;
+    this.#agentsMayCome = base.inventory.nodes.some(({ agentReady }) => !agentReady);
   }
 
   /** The world as it was read last. */
@@ -45,6 +51,7 @@ export class Reread {
         held(this.#associations, `${namespace}/${account}`, () => base.association(namespace, account)),
       role: (arn) => held(this.#roles, arn, () => base.role(arn)),
       roleMissing: (arn) => (this.#roles.has(arn) ? this.#roles.get(arn) === null : base.roleMissing(arn)),
+      node: (name) => this.#node(name),
       trust: (role) => once(`trust ${role.arn}`, () => parseTrust(role.trust)),
       policyText: (arn) => this.#policies.get(arn) ?? base.policyText(arn),
       once,
@@ -55,7 +62,9 @@ export class Reread {
 
   /** Reads again what those keys (of writes.ts) name; `all` reads every part that was ever written or asked for by name. */
   read(keys: readonly string[], sandbox: Sandbox): void {
-    this.#kept = new Map();
+    this.#sandbox = sandbox;
+    // What was worked out hangs on roles, providers and associations; accounts and workloads are asked anew anyway.
+    if (keys.some((key) => /^(role|policy|provider|association|all)/.test(key))) this.#kept = new Map();
     for (const key of keys) {
       const at = key.indexOf(':');
       const kind = at < 0 ? key : key.slice(0, at);
@@ -73,6 +82,20 @@ export class Reread {
           for (const role of account.roles.values()) this.#readRole(`${id}/${role.name}`, sandbox);
       }
     }
+  }
+
+  #node(name: string): ClusterNode | null {
+    const node = this.#base.node(name);
+    if (node === null || node.agentReady || !this.#agentsMayCome || this.#sandbox === null) return node;
+    const { cluster } = this.#sandbox;
+    if (this.#agents.version !== cluster.resourceVersion) {
+      const ready = cluster
+        .list('v1', 'Pod', 'kube-system')
+        .filter((pod) => isReady(pod) && listAt(pod, 'spec', 'containers').some(isAgent));
+      const nodes = new Set(ready.map((pod) => textAt(pod, 'spec', 'nodeName') ?? ''));
+      this.#agents = { version: cluster.resourceVersion, nodes };
+    }
+    return { ...node, agentReady: this.#agents.nodes.has(name) };
   }
 
   #readAccount(key: string, sandbox: Sandbox): void {
@@ -155,6 +178,9 @@ export class Reread {
         this.#policies.set(policy.arn, policy.versions.at(-1)?.document ?? '');
   }
 }
+
+const isAgent = (container: Json): boolean =>
+  /(^|\/)eks-pod-identity-agent([:@]|$)/.test(textAt(container, 'image') ?? '');
 
 const unread: Omit<ServiceAccount, 'ref' | 'exists' | 'annotations' | 'labels'> = {
   uid: '',

@@ -30,11 +30,11 @@ export interface WatchOptions {
   readonly start: Twin;
 }
 
-/** Roles by container, of one pod. */
-type Roles = ReadonlyMap<string, string | null>;
+/** What each container of one pod gets, and from whom. */
+type Got = ReadonlyMap<string, Pick<ContainerIdentity, 'role' | 'source'>>;
 
-const rolesOf = (identity: PodIdentity): Roles =>
-  new Map(identity.containers.map((each: ContainerIdentity) => [each.container, each.role]));
+const gotBy = (identity: PodIdentity): Got =>
+  new Map(identity.containers.map(({ container, role, source }) => [container, { role, source }]));
 
 const isOver = (pod: JsonObject): boolean =>
   ['Succeeded', 'Failed'].includes(textAt(pod, 'status', 'phase') ?? '') ||
@@ -50,7 +50,7 @@ export class Watch {
   readonly #subjects: ReadonlyMap<string, Subject>;
   readonly #byKey = new Map<string, Set<string>>();
   readonly #reread: Reread;
-  readonly #base = new Map<string, Roles | null>();
+  readonly #base = new Map<string, Got | null>();
   readonly #templates = new Map<string, JsonObject | null>();
   readonly #access = new Map<string, AccessText | null>();
   readonly #pods = new Map<string, Set<string>>();
@@ -140,7 +140,7 @@ export class Watch {
       for (const key of this.#pods.get(subject.title) ?? []) {
         const pod = this.#pod(key);
         if (pod === null || isOver(pod) || textAt(pod, 'spec', 'nodeName') === undefined) continue;
-        const roles = [...rolesOf(this.#ask(pod)).values()];
+        const roles = [...gotBy(this.#ask(pod)).values()].map(({ role }) => role);
         if (!roles.includes(move.from.role))
           this.#wrong(
             subject,
@@ -290,7 +290,7 @@ export class Watch {
   }
 
   /** What a pod of that workload had on that node before anything was done; null where there was none to ask. */
-  #before(subject: Subject, node: string): Roles | null {
+  #before(subject: Subject, node: string): Got | null {
     const key = `${subject.title} ${node}`;
     const known = this.#base.get(key);
     if (known !== undefined) return known;
@@ -300,9 +300,9 @@ export class Watch {
       pod = this.#firstPod(subject);
       this.#templates.set(subject.title, pod);
     }
-    const roles = pod === null ? null : rolesOf(sandbox.identityOfNew({ object: pod, node }));
-    this.#base.set(key, roles);
-    return roles;
+    const got = pod === null ? null : gotBy(sandbox.identityOfNew({ object: pod, node }));
+    this.#base.set(key, got);
+    return got;
   }
 
   #firstPod(subject: Subject): JsonObject | null {
@@ -328,20 +328,27 @@ export class Watch {
     const before = this.#before(subject, node);
     if (before === null) return;
     const { move } = subject;
-    const others = new Set(before.values());
+    const others = new Set([...before.values()].map(({ role }) => role));
     const to = move?.to != null && this.phase !== 'prepare' ? [move.to.role, move.to.associationRole] : [];
-    for (const { container, role, error } of identity.containers) {
-      const had = before.has(container) ? before.get(container) : null;
-      if (role === had || (role !== null && to.includes(role))) continue;
+    // Where nothing may change, the same role from another source is a change: the new way is in force too early (H6).
+    const mayChange = to.length > 0;
+    for (const { container, role, source, error } of identity.containers) {
+      const had = before.get(container) ?? { role: null, source: 'none' };
+      if (role === had.role && (mayChange || source === had.source || role === null)) continue;
+      if (role !== null && to.includes(role)) continue;
       if (!before.has(container) && others.has(role)) continue;
       const why = error === null ? '' : ` (${error})`;
+      const kept = `${said([had.role])} from ${had.source}`;
       const may =
         move === null
-          ? `it is no part of any move and had ${said([had ?? null])}`
+          ? `it is no part of any move and had ${kept}`
           : this.phase === 'prepare'
-            ? `nothing that runs may change in prepare; it had ${said([had ?? null])}`
-            : `it may have ${said([had ?? null])} or ${said([move.to?.role ?? null])}`;
-      this.#wrong(subject, `${subject.title}: ${which}, container ${container}, gets ${said([role])}${why}: ${may}`);
+            ? `nothing that runs may change in prepare, and it had ${kept}`
+            : `it may have ${said([had.role, move.to?.role ?? null])}`;
+      this.#wrong(
+        subject,
+        `${subject.title}: ${which}, container ${container}, gets ${said([role])} from ${source}${why}: ${may}`,
+      );
     }
   }
 
@@ -417,4 +424,4 @@ export class Watch {
 }
 
 const said = (roles: readonly (string | null)[]): string =>
-  [...new Set(roles)].map((role) => role ?? 'no role').join(' and ') || 'no role';
+  [...new Set(roles)].map((role) => role ?? 'no role').join(' or ') || 'no role';
