@@ -67,6 +67,9 @@ export const rewind = (inventory: Inventory, plan: Plan, applied: ReadonlySet<st
   const createdBindings = new Set<string>();
   const createdPolicies = new Set<string>();
   const providers = new Map<string, Step>();
+  /** Add-ons that our steps changed; null for one that they installed. */
+  const addons = new Map<string, Step | null>();
+  const facts: Record<string, string> = { ...inventory.cluster.facts };
   const roles = new Map<string, (role: Inventory['roles'][number]) => Inventory['roles'][number]>();
   const onRole = (arn: string, change: (role: Inventory['roles'][number]) => Inventory['roles'][number]): void => {
     const before = roles.get(arn);
@@ -144,6 +147,19 @@ export const rewind = (inventory: Inventory, plan: Plan, applied: ReadonlySet<st
       case 'create-oidc-provider':
         providers.set(step.target.name, step);
         break;
+      case 'install-pod-identity-agent':
+        addons.set(step.target.name, null);
+        break;
+      case 'update-addon':
+        addons.set(String(params.addon), step);
+        for (const one of (params.associations ?? []) as readonly { readonly serviceAccount: string }[])
+          for (const workload of params.workloads as unknown as readonly WorkloadKey[])
+            associations.add(`${workload.namespace}/${one.serviceAccount}`);
+        for (const workload of params.workloads as unknown as readonly WorkloadKey[]) editOf(workload);
+        break;
+      case 'annotate-aws-cluster':
+        facts['giantswarm.irsa'] = 'off';
+        break;
       default:
         break;
     }
@@ -178,8 +194,15 @@ export const rewind = (inventory: Inventory, plan: Plan, applied: ReadonlySet<st
       pods: workload.pods.map((pod) => ({ ...pod, view: rewindPod(rewindView(pod.view, edit), template) })),
     };
   });
+  const agentInstalled = [...addons.values()].includes(null);
   return {
     ...inventory,
+    cluster: { ...inventory.cluster, facts },
+    nodes: agentInstalled ? inventory.nodes.map((node) => ({ ...node, agentReady: false })) : inventory.nodes,
+    addons: inventory.addons.flatMap((addon) => {
+      const step = addons.get(addon.name);
+      return step === undefined ? [addon] : step === null ? [] : [rewindAddon(addon, step)];
+    }),
     workloads,
     serviceAccounts: inventory.serviceAccounts
       .filter((account) => !createdAccounts.has(accountKey(account)))
@@ -202,6 +225,30 @@ export const rewind = (inventory: Inventory, plan: Plan, applied: ReadonlySet<st
         ? [{ ...provider, audiences: step.before.audiences as readonly string[] as string[] }]
         : [];
     }),
+  };
+};
+
+type Addon = Inventory['addons'][number];
+
+/** An add-on with the role, and the associations of the step's own accounts, that it had before the step. */
+const rewindAddon = (addon: Addon, step: Step): Addon => {
+  const own = new Set(
+    ((step.params.associations ?? []) as readonly { readonly serviceAccount: string }[]).map(
+      (one) => one.serviceAccount,
+    ),
+  );
+  const before = step.before as {
+    readonly serviceAccountRoleArn?: string | null;
+    readonly associations?: readonly { readonly serviceAccount: string; readonly roleArn: string }[];
+  };
+  const had = (before.associations ?? []).filter(({ serviceAccount }) => own.has(serviceAccount));
+  return {
+    ...addon,
+    role: step.params.serviceAccountRoleArn === null ? addon.role : (before.serviceAccountRoleArn ?? null),
+    associations: [
+      ...addon.associations.filter(({ serviceAccount }) => !own.has(serviceAccount)),
+      ...had.map(({ serviceAccount, roleArn }) => ({ arn: '', serviceAccount, role: roleArn })),
+    ],
   };
 };
 

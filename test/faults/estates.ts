@@ -1,11 +1,23 @@
 import type { PlanOptions } from '../../src/model/options.js';
-import { loadScenario, parseScenario, type Scenario } from '../../src/sandbox/scenario.js';
+import { checkScenario, loadScenario, parseScenario, type Scenario } from '../../src/sandbox/scenario.js';
+import {
+  appRole,
+  away,
+  deployment,
+  estate,
+  migrator,
+  namespace,
+  roleIn,
+  serviceAccount,
+} from '../helpers/platforms.js';
 
 /** A small estate, how it is planned, and what it is there for. */
 export interface Estate {
   readonly title: string;
   readonly scenario: Scenario;
   readonly options: Partial<PlanOptions>;
+  /** Roles by which other accounts are reached (`--account-role`). */
+  readonly accountRoles?: Readonly<Record<string, string>>;
 }
 
 interface Named {
@@ -103,14 +115,6 @@ const ipv6Statements = {
 /** Estates whose plans together hold every step kind that a planner writes. */
 export const estates: readonly Estate[] = [
   {
-    title: 'kiam to IRSA: an account that is split, one that is not, trust retired',
-    scenario: only('demo', ['orders', 'payments'], (scenario) => {
-      without('ledger', 'dashboard')(scenario);
-      bystander(scenario, 'worker');
-    }),
-    options: { retireTrust: true, namespaces: ['orders', 'payments'] },
-  },
-  {
     title: 'an account that Argo CD owns',
     scenario: only('demo', ['storefront']),
     options: { namespaces: ['storefront'] },
@@ -177,5 +181,30 @@ export const estates: readonly Estate[] = [
       );
     }),
     options: { namespaces: ['payments'], managementContext: 'twin' },
+  },
+  {
+    title: 'a role of another account, reached by Pod Identity',
+    scenario: checkScenario(
+      estate({
+        roles: [],
+        others: { [away]: { roles: [appRole('aws', 'api'), migrator('aws')] } },
+        objects: [
+          namespace('shop', { 'iam.amazonaws.com/permitted': '.*' }),
+          serviceAccount('shop', 'api'),
+          deployment('shop', 'api', { annotations: { 'iam.amazonaws.com/role': roleIn('aws', away, 'api') } }),
+        ],
+      }),
+      'another account',
+    ),
+    options: { target: 'pod-identity', sdkKnown: ['*'], scope: ['workloads'] },
+    accountRoles: { [away]: roleIn('aws', away, 'migrator') },
+  },
+  {
+    title: 'kiam to IRSA: an account that is split, one that is not, trust retired',
+    scenario: only('demo', ['orders', 'payments'], (scenario) => {
+      without('ledger', 'dashboard')(scenario);
+      bystander(scenario, 'worker');
+    }),
+    options: { retireTrust: true, namespaces: ['orders', 'payments'] },
   },
 ];

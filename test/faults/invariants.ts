@@ -20,7 +20,7 @@ const familyOf = (sandbox: Sandbox, namespace: string, pod: string): string => {
 };
 
 /** Roles that live pods get now, by family. */
-export const rolesOf = (sandbox: Sandbox, atRest = false): ReadonlyMap<string, ReadonlySet<string>> => {
+export const rolesOf = (sandbox: Sandbox): ReadonlyMap<string, ReadonlySet<string>> => {
   const found = new Map<string, Set<string>>();
   for (const identity of sandbox.identities()) {
     const object = sandbox.view.get('v1', 'Pod', identity.namespace, identity.pod);
@@ -28,11 +28,7 @@ export const rolesOf = (sandbox: Sandbox, atRest = false): ReadonlyMap<string, R
     if (textAt(object, 'metadata', 'deletionTimestamp') !== undefined) continue;
     const family = familyOf(sandbox, identity.namespace, identity.pod);
     const roles = found.get(family) ?? new Set<string>();
-    for (const { source, role } of identity.containers) {
-      // The agent keeps what it fetched for hours: a pod outlives its association until it is replaced (H1.4). At rest none may.
-      if (role === null && source === 'container-credentials' && !atRest) continue;
-      roles.add(role ?? 'none');
-    }
+    for (const { role } of identity.containers) roles.add(role ?? 'none');
     found.set(family, roles);
   }
   return found;
@@ -40,7 +36,7 @@ export const rolesOf = (sandbox: Sandbox, atRest = false): ReadonlyMap<string, R
 
 export interface Guard {
   /** What is wrong at this moment; empty where every invariant holds. */
-  check(moment: Moment, atRest?: boolean): readonly string[];
+  check(moment: Moment): readonly string[];
 }
 
 /**
@@ -49,7 +45,7 @@ export interface Guard {
  * is written (checked by the caller at each write). 3, 5 and 6 compare ends, and are checked there.
  */
 export const guardOf = (plan: Plan, begin: Sandbox): Guard => {
-  const before = rolesOf(begin, true);
+  const before = rolesOf(begin);
   const moves = plan.moves.map((move) => ({
     to: move.to,
     from: move.from.role,
@@ -76,9 +72,9 @@ export const guardOf = (plan: Plan, begin: Sandbox): Guard => {
     return roles;
   };
   return {
-    check({ sandbox }, atRest = false) {
+    check({ sandbox }) {
       const wrong: string[] = [];
-      for (const [family, roles] of rolesOf(sandbox, atRest)) {
+      for (const [family, roles] of rolesOf(sandbox)) {
         const may = allowed(family);
         if (may.size === 0) continue;
         for (const role of roles)

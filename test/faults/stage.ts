@@ -3,6 +3,7 @@ import '@aws-sdk/client-ec2';
 import '@aws-sdk/client-eks';
 import '@aws-sdk/client-iam';
 import '@aws-sdk/client-sts';
+import { refusedSteps } from '../../src/cli/commands/apply.js';
 import { createClients } from '../../src/clients/clients.js';
 import { apply } from '../../src/engine/execute.js';
 import {
@@ -58,8 +59,9 @@ export interface Actor {
 const server = 'http://sandbox.invalid';
 const regionOf = (sandbox: Sandbox): string => sandbox.scenario.cluster.region;
 
-/** The text of a whole world, for comparing. */
-export const textOf = (sandbox: Sandbox): string => JSON.stringify(sandbox.canonical());
+/** The text of a whole world, for comparing; an external id is EKS's to make up, and another one each time. */
+export const textOf = (sandbox: Sandbox): string =>
+  JSON.stringify(sandbox.canonical()).replaceAll(/("sts:ExternalId":)"[^"]+"/g, '$1"made up by EKS"');
 
 export const forkOf = (moment: Moment): Moment => {
   const clock = moment.clock.fork();
@@ -68,21 +70,42 @@ export const forkOf = (moment: Moment): Moment => {
 
 const clientsOf = (
   { sandbox, clock }: Moment,
+  accountRoles: Estate['accountRoles'],
   send: (request: HttpRequest, signal: AbortSignal) => Promise<HttpResponse>,
-) => createClients({ region: regionOf(sandbox), clock, inProcess: { kubernetes: send, aws: send, server } });
+) =>
+  createClients({
+    region: regionOf(sandbox),
+    clock,
+    inProcess: { kubernetes: send, aws: send, server },
+    accountRoles: accountRoles ?? {},
+  });
 
-let warmed: Promise<unknown> | null = null;
+const scanOptions = (estate: Estate) => ({
+  context: 'sandbox',
+  server,
+  region: estate.scenario.cluster.region,
+  managementContext: 'twin',
+  accounts: Object.fromEntries(Object.entries(estate.accountRoles ?? {}).map(([id, role]) => [id, `role:${role}`])),
+});
+
+const warmed = new Map<string, Promise<unknown>>();
 /** The SDK loads parts of itself when they are first used; on a virtual clock that must have happened before. */
 const warm = (estate: Estate): Promise<unknown> => {
-  warmed ??= (async () => {
-    const sandbox = createSandbox({ scenario: estate.scenario });
-    const send = (request: HttpRequest, signal: AbortSignal) => sandbox.handle(request, signal);
-    const region = regionOf(sandbox);
-    const clients = await createClients({ region, inProcess: { kubernetes: send, aws: send, server } });
-    await scan(clients, { context: 'sandbox', server, region });
-    sandbox.stop();
-  })();
-  return warmed;
+  // Roles of other accounts bring parts that plain credentials do not.
+  const parts = estate.accountRoles === undefined ? 'plain' : 'roles';
+  const known =
+    warmed.get(parts) ??
+    (async () => {
+      const sandbox = createSandbox({ scenario: estate.scenario });
+      const send = (request: HttpRequest, signal: AbortSignal) => sandbox.handle(request, signal);
+      const region = regionOf(sandbox);
+      const accountRoles = estate.accountRoles ?? {};
+      const clients = await createClients({ region, inProcess: { kubernetes: send, aws: send, server }, accountRoles });
+      await scan(clients, scanOptions(estate));
+      sandbox.stop();
+    })();
+  warmed.set(parts, known);
+  return known;
 };
 
 /** A fresh world of an estate with its plan and an empty journal. */
@@ -94,8 +117,10 @@ export const begin = async (estate: Estate): Promise<{ readonly moment: Moment; 
   const moment: Moment = { sandbox, clock, store: memoryStore() };
   const inventory = await clock.drive(
     (async () => {
-      const clients = await clientsOf(moment, (request, signal) => sandbox.handle(request, signal));
-      return scan(clients, { context: 'sandbox', server, region: regionOf(sandbox), managementContext: 'twin' });
+      const clients = await clientsOf(moment, estate.accountRoles, (request, signal) =>
+        sandbox.handle(request, signal),
+      );
+      return scan(clients, scanOptions(estate));
     })(),
   );
   const plan = makePlan(
@@ -131,7 +156,7 @@ const once = async (actor: Actor, moment: Moment, direction: Direction, wishes: 
     watch.write('after', request, textOf(sandbox) !== before);
     return answer;
   };
-  const clients = await clientsOf(moment, send);
+  const clients = await clientsOf(moment, actor.estate.accountRoles, send);
   const journal: Journal = await openJournal(
     {
       ...store,
@@ -165,6 +190,7 @@ const once = async (actor: Actor, moment: Moment, direction: Direction, wishes: 
     host,
     ...(wishes.stop === undefined ? {} : { stop: wishes.stop }),
   };
+  // One step at a time, so that each write is known to be its step's; a rollback takes twice as many as it is told.
   const few = { concurrency: 1, rollouts: 1, yes: false };
   return direction === 'apply'
     ? apply({
@@ -174,11 +200,13 @@ const once = async (actor: Actor, moment: Moment, direction: Direction, wishes: 
           ...few,
           stages: ['prepare', 'cutover', 'retire'],
           soakMs: 0,
-          acceptUnproven: ['all'],
           ...wishes.apply,
         },
       })
-    : unwind({ ...shared, options: { ...defaultUnwindOptions, ...few, ...wishes.unwind } });
+    : unwind({
+        ...shared,
+        options: { ...defaultUnwindOptions, ...few, concurrency: 0.5, rollouts: 0.5, ...wishes.unwind },
+      });
 };
 
 /** A merge patch that puts a value at a JSON pointer (RFC 6901, RFC 7396). */
@@ -221,12 +249,13 @@ export const pathOf = (ref: { apiVersion: string; kind: string; namespace?: stri
   `/${ref.apiVersion === 'v1' ? 'api/v1' : `apis/${ref.apiVersion}`}/namespaces/${ref.namespace}/${plurals[ref.kind]}/${ref.name}`;
 
 /** What the owners of hand-offs do once they are asked: they deliver the change, or take it back. */
-const deliver = async (actor: Actor, moment: Moment, result: RunResult, direction: Direction): Promise<boolean> => {
+const deliver = async (actor: Actor, moment: Moment, result: RunResult): Promise<boolean> => {
+  const { steps } = fold(moment.store.events);
   let any = false;
   for (const pause of result.pauses) {
     const step = actor.plan.steps.find(({ id }) => id === pause.step);
     if (step?.kind !== 'wait-for-handoff') continue;
-    const list = (direction === 'apply' ? step.params.changes : step.params.reverse) as readonly {
+    const list = (steps.get(step.id)?.is === 'undoing' ? step.params.reverse : step.params.changes) as readonly {
       ref: { apiVersion: string; kind: string; namespace: string; name: string };
       pointer: string;
       value: unknown;
@@ -245,18 +274,36 @@ export const run = async (
   direction: Direction,
   wishes: Wishes = {},
 ): Promise<RunResult> => {
+  const failures: RunResult['failures'][number][] = [];
   for (let round = 0; ; round += 1) {
     const result = await moment.clock.drive(once(actor, moment, direction, wishes));
-    if (round < 6 && (await deliver(actor, moment, result, direction))) {
+    failures.push(...result.failures);
+    if (round < 4 && (await deliver(actor, moment, result))) {
       await moment.clock.advance(30_000);
       continue;
     }
     await moment.clock.advance(180_000);
-    return result;
+    return { ...result, failures };
   }
 };
 
 export const actorOf = (estate: Estate, plan: Plan): Actor => ({ estate, plan, registry });
+
+/** What `apply` would refuse now because a fresh plan has it no more (H21). */
+export const refusedNow = async (actor: Actor, moment: Moment): Promise<readonly string[]> => {
+  const { sandbox, clock, store } = forkOf(moment);
+  const inventory = await clock.drive(
+    (async () => {
+      const clients = await clientsOf({ sandbox, clock, store }, actor.estate.accountRoles, (request, signal) =>
+        sandbox.handle(request, signal),
+      );
+      return scan(clients, scanOptions(actor.estate));
+    })(),
+  );
+  return [...refusedSteps(inventory, actor.plan, fold(store.events)).values()].map(
+    ({ message, cause }) => `${message}: ${cause}`,
+  );
+};
 
 /** What a journal says, as far as two runs that ended alike agree. */
 export const foldText = (moment: Moment): string => {

@@ -2,7 +2,7 @@ import { apply } from '../../engine/execute.js';
 import { defaultApplyOptions } from '../../engine/run.js';
 import { type ErrorData, RoleliftError } from '../../model/error.js';
 import type { Inventory } from '../../model/inventory.js';
-import type { RunState } from '../../model/journal.js';
+import type { RunState, StepState } from '../../model/journal.js';
 import type { Plan, Step } from '../../model/plan.js';
 import type { Stage } from '../../model/words.js';
 import { agrees } from '../../planner/diff.js';
@@ -92,22 +92,28 @@ const checkPlan = (plan: Plan, options: ApplyArguments, here: string): void => {
   }
 };
 
-/** What a fresh plan of the present estate would not do any more (H21), by step. */
+/** True for a step that an earlier run has begun: what became of it is told by its journal and by looking, not by planning. */
+const isBegun = (state: StepState | undefined): boolean =>
+  state !== undefined && 'preimage' in state && state.preimage !== null;
+
+/** What a fresh plan of the present estate would not do any more (H21), by step; of what has not begun yet. */
 export const refusedSteps = (live: Inventory, plan: Plan, state: RunState): ReadonlyMap<string, ErrorData> => {
   const before = rewind(live, plan, appliedSteps(state));
   const fresh = makePlan(before, optionsOf(plan), { createdAt: plan.createdAt, tool: plan.tool });
   return new Map(
-    agrees(plan, fresh).map((difference) => [
-      difference.step,
-      {
-        code: 'RL833',
-        message: `the estate has changed since the plan was made: ${difference.step}`,
-        subject: null,
-        cause: difference.why,
-        remedy: 'See rolelift diff; plan again for what has changed.',
-        fault: 'remote',
-      } satisfies ErrorData,
-    ]),
+    agrees(plan, fresh)
+      .filter(({ step }) => !isBegun(state.steps.get(step)))
+      .map((difference) => [
+        difference.step,
+        {
+          code: 'RL833',
+          message: `the estate has changed since the plan was made: ${difference.step}`,
+          subject: null,
+          cause: difference.why,
+          remedy: 'See rolelift diff; plan again for what has changed.',
+          fault: 'remote',
+        } satisfies ErrorData,
+      ]),
   );
 };
 
@@ -160,7 +166,7 @@ export const applyDirectory = async (session: Session, directory: string, option
     // What the rollback of a failed move asks must be what is there then, not what was there at the start.
     scanned = null;
     await host.pause();
-    await ask(session, plan, who, here);
+    await ask(session, plan, who, here, options.move);
     const stages: readonly Stage[] =
       options.stage === undefined
         ? options.soak === undefined
@@ -243,8 +249,11 @@ const ask = async (
   plan: Plan,
   who: Awaited<ReturnType<typeof identify>>,
   here: string,
+  named: readonly string[],
 ): Promise<void> => {
-  const moves = plan.moves.filter((move) => !move.blocked && !move.skip).length;
+  const moves = plan.moves.filter(
+    (move) => !move.blocked && !move.skip && (named.length === 0 || named.includes(move.id)),
+  ).length;
   session.host.say({
     kind: 'note',
     code: 'RL800',
