@@ -11,7 +11,13 @@ export interface Prompts {
   ): Promise<T>;
   pick(
     question: string,
-    choices: readonly { readonly value: string; readonly name: string; readonly checked?: boolean }[],
+    choices: readonly {
+      readonly value: string;
+      readonly name: string;
+      /** What stands in the line of the answer. */
+      readonly short?: string;
+      readonly checked?: boolean;
+    }[],
     option: string,
   ): Promise<readonly string[]>;
   text(question: string, otherwise: string, option: string): Promise<string>;
@@ -53,8 +59,8 @@ export const terminalPrompts = (hold: () => Promise<() => void>): Prompts => {
     last = asked.catch(() => undefined);
     return asked;
   };
-  const escaped = <C extends { readonly name: string }>(choices: readonly C[]): readonly C[] =>
-    choices.map((choice) => ({ ...choice, name: visible(choice.name) }));
+  const escaped = <C extends { readonly name: string; readonly short?: string }>(choices: readonly C[]) =>
+    choices.map((choice) => ({ ...choice, name: visible(choice.name), short: visible(choice.short ?? choice.name) }));
   return {
     confirm: (message, _option, otherwise = false) =>
       ask({ type: 'confirm', message: visible(message), default: otherwise }),

@@ -11,6 +11,8 @@ type Progress = Extract<Message, { kind: 'progress' }>;
 type End = 'done' | 'failed' | 'skipped';
 
 interface Row {
+  /** Progress of its own was told, not only that of its parts. */
+  announced: boolean;
   title: string;
   /** The step that runs for it, told behind its title. */
   now: string;
@@ -52,7 +54,7 @@ export const terminalHost = (streams: Streams, style: Style): Host => {
     const over = new Promise<End>((resolve) => {
       finish = resolve;
     });
-    const row: Row = { title, now: '', finish, over, show: () => undefined };
+    const row: Row = { announced: false, title, now: '', finish, over, show: () => undefined };
     rows.set(id, row);
     list?.add({
       title: row.title,
@@ -74,6 +76,7 @@ export const terminalHost = (streams: Streams, style: Style): Host => {
   const draw = (message: Progress): void => {
     const row = rows.get(message.parent ?? message.id) ?? add(message.parent ?? message.id, titleOfRow(message));
     if (message.parent === null) {
+      row.announced = true;
       row.title = titleOf(message);
       if (message.waitsFor !== undefined) row.now = visible(message.waitsFor);
     } else row.now = partOf(message);
@@ -112,7 +115,8 @@ export const terminalHost = (streams: Streams, style: Style): Host => {
 
   const pause = async (): Promise<void> => {
     if (opening !== null) await opening;
-    for (const row of rows.values()) row.finish('skipped');
+    // A line that nobody announced has no end of its own: its parts are told, so it is over. Others are cut off here.
+    for (const row of rows.values()) row.finish(row.announced ? 'skipped' : 'done');
     await running;
     list = null;
     running = null;

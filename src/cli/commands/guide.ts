@@ -102,6 +102,7 @@ const chooseNamespaces = async (session: Session, plan: Plan): Promise<readonly 
     'Which namespaces?',
     names.map((name) => ({
       value: name,
+      short: name,
       name: `${name} (${plan.moves.filter((move) => move.subject.namespace === name).length})`,
       checked: true,
     })),
@@ -118,6 +119,7 @@ const chooseMoves = async (session: Session, plan: Plan): Promise<readonly strin
     'Which moves shall be applied?',
     open.map((move) => ({
       value: move.id,
+      short: move.id.replace(/^move:/, ''),
       name: `${move.id.replace(/^move:/, '')}: ${roleName(move.to?.role ?? null, plan.cluster.accountId)}, ${move.from.broker} → ${move.to?.mechanism ?? '?'}${move.delivery === 'handoff' ? ` (hand-off to ${move.owner.tool})` : ''}`,
       checked: true,
     })),
