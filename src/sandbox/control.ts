@@ -2,11 +2,13 @@ import { isObject, type Json, type JsonObject, numberAt, textAt } from '../model
 import type { HttpRequest, HttpResponse } from './contract.js';
 import { readFault } from './faults.js';
 import type { Sandbox } from './sandbox.js';
+import { nodeSchema } from './scenario-schema.js';
 import type { Settings } from './settings.js';
 
 /**
  * The sandbox's own endpoints, under `/_sandbox/`:
  * `GET|DELETE calls` · `GET|DELETE rights` (what callers limited by `--authorise` were asked for) · `GET|POST|DELETE faults` · `POST kill {pid, write, when}` · `GET|POST settings` · `POST reset` ·
+ * `POST join` (a node as scenarios write it) ·
  * `GET identity?namespace=&pod=` (without pod: all of the namespace; without both: all) · `GET state` (canonical) · `GET health`.
  */
 export const control = (sandbox: Sandbox, request: HttpRequest, path: string): HttpResponse => {
@@ -62,6 +64,13 @@ export const control = (sandbox: Sandbox, request: HttpRequest, path: string): H
     case 'POST /reset':
       sandbox.reset();
       return json({ ok: true });
+    case 'POST /join':
+      return withBody(request, (body) => {
+        const read = nodeSchema.safeParse(body);
+        if (!read.success) return json({ error: `no node: ${read.error.issues[0]?.message ?? ''}` }, 400);
+        sandbox.join(read.data);
+        return json({ ok: true });
+      });
     case 'GET /identity': {
       const namespace = url.searchParams.get('namespace');
       const pod = url.searchParams.get('pod');

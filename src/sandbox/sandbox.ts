@@ -12,7 +12,7 @@ import { realClock } from './clock.js';
 import type { AccountView, ClusterView, HttpRequest, HttpResponse, SandboxClock } from './contract.js';
 import { control } from './control.js';
 import { ConnectionLost, type Fault, Faults } from './faults.js';
-import { nodeObjects, worldOf } from './found-estate.js';
+import { addInstance, nodeObject, nodeObjects, worldOf } from './found-estate.js';
 import { createCluster, type SimulatedCluster } from './kubernetes/cluster.js';
 import { Buckets, laneOf, throttle } from './lanes.js';
 import { Rights } from './rights.js';
@@ -244,6 +244,14 @@ export class Sandbox {
       await this.clock.sleep(20);
     }
     return true;
+  }
+
+  /** A node joins: its instance runs, its kubelet registers it, and it becomes Ready once its network works. */
+  join(given: Scenario['nodes'][number]): void {
+    const node = { ...given, ready: false };
+    const home = this.world.accounts.get(this.scenario.cluster.account);
+    if (home !== undefined) addInstance(home, this.scenario, node);
+    this.#inner.cluster.put(nodeObject(this.scenario, node));
   }
 
   /** Ends timers and open watches. */

@@ -96,7 +96,7 @@ const accountSchema = z.strictObject({
     .default([]),
 });
 
-const nodeSchema = z.strictObject({
+export const nodeSchema = z.strictObject({
   name: z.string(),
   instanceId: z.string().optional(),
   /** Null for nodes without one, as Fargate's. */

@@ -57,10 +57,11 @@ export class Uses {
       const account = role === undefined ? undefined : world.accounts.get(role.account);
       if (!role || !account) continue;
       account.lastUsed.set(role.arn, { at, region });
+      const does = container.source === 'node-role' ? nodeRoleUses(object) : () => true;
       const actions = identityStatements(world, role)
         .filter((statement) => statement.effect === 'Allow' && !statement.notActions)
         .flatMap((statement) => statement.actions)
-        .filter((action) => /^[a-z0-9-]+:[A-Za-z]+$/.test(action));
+        .filter((action) => /^[a-z0-9-]+:[A-Za-z]+$/.test(action) && does(action));
       const uses = Object.fromEntries(actions.slice(0, 20).map((action) => [action, at]));
       account.actionUses.set(role.arn, { ...account.actionUses.get(role.arn), ...uses });
       if (container.source === 'web-identity') {
@@ -82,6 +83,16 @@ export class Uses {
     }
   }
 }
+
+/**
+ * What a pod does with the node's role, which it shares with all others there: the CNI what the CNI does, any other what its annotation
+ * `sandbox.rolelift.dev/uses` names.
+ */
+const nodeRoleUses = (pod: JsonObject): ((action: string) => boolean) => {
+  if (textAt(pod, 'metadata', 'labels', 'k8s-app') === 'aws-node') return (action) => action.startsWith('ec2:');
+  const named = new Set((textAt(pod, 'metadata', 'annotations', 'sandbox.rolelift.dev/uses') ?? '').split(','));
+  return (action) => named.has(action);
+};
 
 const readyAt = (pod: JsonObject, now: number): number => {
   const conditions = pod['status'] as { conditions?: { type?: string; lastTransitionTime?: string }[] } | undefined;

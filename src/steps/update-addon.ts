@@ -78,6 +78,9 @@ const input = ({ params }: AddonStep, config: Config, version: string | null): J
   resolveConflicts: 'PRESERVE',
 });
 
+/** How long IAM may take until EKS knows a role that was just made. Milliseconds. */
+const youngRoleMs = 120_000;
+
 const update = async (
   ctx: WriteCtx,
   step: AddonStep,
@@ -87,6 +90,7 @@ const update = async (
 ): Promise<void> => {
   const { account, cluster, addon } = step.params;
   const aws = ctx.aws(account);
+  const began = ctx.clock.monotonic();
   const updateId = await ctx.until(`another update of add-on ${addon} is under way`, 600_000, async () => {
     try {
       const answer = await aws.call('eks', 'UpdateAddon', {
@@ -96,6 +100,12 @@ const update = async (
       return textAt(answer, 'update', 'id') ?? '';
     } catch (thrown) {
       if (isAws(thrown, 'ResourceInUse')) return null;
+      // A role made seconds ago is unknown to EKS for a while.
+      const tooYoung =
+        isAws(thrown, 'InvalidParameter') &&
+        /role/i.test(`${thrown.data.message} ${thrown.data.cause}`) &&
+        ctx.clock.monotonic() - began < youngRoleMs;
+      if (tooYoung) return null;
       const now = await readAddon(aws, cluster, addon).catch(() => null);
       if (now !== null && sameConfig(configOf(now), config)) return '';
       throw thrown;
