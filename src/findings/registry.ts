@@ -38,6 +38,8 @@ import { trustNotRestorable } from './rules/rl307-trust-not-restorable.js';
 import { roleManagedElsewhere } from './rules/rl308-role-managed-elsewhere.js';
 import { nodeRoleNotReusable } from './rules/rl309-node-role-not-reusable.js';
 import { namedByArn } from './rules/rl310-named-by-arn.js';
+import { operatorLacksPermissions } from './rules/rl311-operator-lacks-permissions.js';
+import { issuerUnknown } from './rules/rl312-issuer-unknown.js';
 import { nodeRoleCarriesCni } from './rules/rl401-node-role-carries-cni.js';
 import { nodeRoleShared } from './rules/rl402-node-role-shared.js';
 import { nodeRoleCarriesMore } from './rules/rl403-node-role-carries-more.js';
@@ -90,6 +92,8 @@ export const rules: readonly Rule[] = [
   roleManagedElsewhere,
   nodeRoleNotReusable,
   namedByArn,
+  operatorLacksPermissions,
+  issuerUnknown,
   nodeRoleCarriesCni,
   nodeRoleShared,
   nodeRoleCarriesMore,

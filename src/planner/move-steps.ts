@@ -387,7 +387,8 @@ const withUndoOrder = (parts: {
         : step.kind === 'create-oidc-provider'
           ? undoneAfter(
               step,
-              ids(aws).filter((id) => id !== step.id),
+              // Several providers, one an issuer, wait for the trust, and not for one another.
+              ids(aws.filter(({ kind }) => kind !== 'create-oidc-provider')),
             )
           : undoneAfter(step, ids(prove)),
     ),

@@ -1,6 +1,6 @@
 import type { Estate } from '../findings/rule.js';
-import type { JsonObject } from '../model/json.js';
 import { audienceOf, issuersOf, trustStatements } from '../findings/trust-plans.js';
+import type { JsonObject } from '../model/json.js';
 import type { PlanOptions } from '../model/options.js';
 import { parseRoleArn } from '../model/resource.js';
 import { agentStep, associationStep } from './association-steps.js';

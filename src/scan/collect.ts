@@ -9,6 +9,7 @@ import { brokerInstalls } from './brokers.js';
 import { audienceOf, clusterNameOf, eksFacts, partitionOf, platformOf } from './cluster.js';
 import { createGaps, type Gaps } from './gaps.js';
 import { readManagementCluster } from './giantswarm.js';
+import { expectedIssuer, isGiantSwarmIssuer } from './giantswarm-issuers.js';
 import { discoveredIssuer } from './issuers.js';
 import { type ClusterPart, type OnPart, readCluster } from './kubernetes.js';
 import { defaultScanOptions, type ScanOptions } from './options.js';
@@ -62,12 +63,12 @@ export const scan = async (clients: ReadClients, given: Partial<ScanOptions> = {
   const region = home?.region ?? named.region ?? options.region ?? regionOfNodes(part) ?? '';
   const partition = parseArn(named.arn ?? home?.arn ?? '')?.partition ?? partitionOf(region);
   const accountId = home?.clusterAccount ?? named.account ?? '';
-  const issuers = issuersOf(options, eks?.oidcIssuers ?? [], discovered, part.apiServerIssuers, gaps);
-  const platform = platformOf({ ...part, issuers });
+  const readIssuers = issuersOf(options, eks?.oidcIssuers ?? [], discovered, part.apiServerIssuers, gaps);
+  const platform = platformOf({ ...part, issuers: readIssuers });
   const isEks =
     eksCluster !== null ||
     named.arn !== null ||
-    issuers.some((issuer) => /\/\/oidc\.eks[.-]/.test(issuer)) ||
+    readIssuers.some((issuer) => /\/\/oidc\.eks[.-]/.test(issuer)) ||
     hasEksNodes(part);
   const kind: Cluster['kind'] =
     isEks && platform.kind !== 'giantswarm' ? 'eks' : eksCluster !== null ? 'eks' : platform.kind;
@@ -80,6 +81,17 @@ export const scan = async (clients: ReadClients, given: Partial<ScanOptions> = {
           platform.facts['giantswarm.cluster'] ?? options.cluster ?? '',
           gaps,
         );
+  const swarm =
+    kind === 'giantswarm'
+      ? giantSwarm(
+          options,
+          { ...platform.facts, ...management.facts },
+          { accountId, region, partition },
+          readIssuers,
+          gaps,
+        )
+      : { issuers: readIssuers, facts: {} };
+  const { issuers } = swarm;
   const cluster: Cluster = {
     kind,
     name: (textAt(eksCluster, 'name') ?? named.name) || (platform.facts['giantswarm.cluster'] ?? shortName(options)),
@@ -98,6 +110,7 @@ export const scan = async (clients: ReadClients, given: Partial<ScanOptions> = {
     facts: {
       ...platform.facts,
       ...management.facts,
+      ...swarm.facts,
       ...(home?.endpoints == null ? {} : { 'vpc.endpoints': home.endpoints.join(',') }),
     },
   };
@@ -147,6 +160,8 @@ export const scan = async (clients: ReadClients, given: Partial<ScanOptions> = {
     addonRoles: (home?.eks?.addons ?? []).flatMap(({ role }) => (role === null ? [] : [role])),
     nodeRoles: (home?.nodeRoles ?? []).map(({ arn }) => arn),
     objects: part.objects,
+    byName:
+      kind === 'giantswarm' && accountId !== '' ? [`arn:${partition}:iam::${accountId}:role/${operatorRole}`] : [],
     fallbackBase: accountId === '' ? null : `arn:${partition}:iam::${accountId}:role/`,
   });
   const policies = [
@@ -208,6 +223,49 @@ const issuersOf = (
       'every trust policy for IRSA',
     ]);
   return unique;
+};
+
+/** The role of the operator that makes a Giant Swarm cluster's OIDC provider (Giant Swarm, AWS IAM roles for service accounts). */
+const operatorRole = 'GiantSwarmAWSOperator';
+
+/**
+ * The issuer of a Giant Swarm cluster: as the API server tells it, or, before IRSA is switched on and the control plane was rolled, as
+ * its release will have it. That one is waited for before anything is trusted.
+ */
+const giantSwarm = (
+  options: ScanOptions,
+  facts: Readonly<Record<string, string>>,
+  place: { readonly accountId: string; readonly region: string; readonly partition: string },
+  read: readonly string[],
+  gaps: Gaps,
+): { readonly issuers: readonly string[]; readonly facts: Readonly<Record<string, string>> } => {
+  if (
+    read.some(isGiantSwarmIssuer) &&
+    (options.oidcIssuer === null || read.length > 1 || isGiantSwarmIssuer(read[0] ?? ''))
+  )
+    return {
+      issuers: read.filter((issuer) => isGiantSwarmIssuer(issuer) || issuer === options.oidcIssuer),
+      facts: { 'giantswarm.irsa': 'on', 'giantswarm.rolled': 'yes' },
+    };
+  const expected =
+    options.oidcIssuer ??
+    expectedIssuer({
+      release: facts['giantswarm.release'] ?? null,
+      cluster: facts['giantswarm.cluster'] ?? options.cluster ?? '',
+      account: place.accountId,
+      region: place.region,
+      partition: place.partition,
+      server: options.server,
+      domain: facts['giantswarm.issuer-domain'] ?? null,
+    });
+  if (expected === null)
+    gaps.add('cluster:oidc-issuer', 'IRSA is not switched on, and only then the issuer of this release is known', [
+      'every trust policy for IRSA',
+    ]);
+  return {
+    issuers: expected === null ? [] : [expected],
+    facts: { 'giantswarm.irsa': facts['giantswarm.irsa'] ?? 'off', 'giantswarm.rolled': 'no' },
+  };
 };
 
 const hasEksNodes = (part: ClusterPart): boolean =>

@@ -33,6 +33,8 @@ export interface RoleSources {
   readonly addonRoles: readonly string[];
   readonly nodeRoles: readonly string[];
   readonly objects: readonly { readonly raw: JsonObject }[];
+  /** Roles that a platform itself works with. */
+  readonly byName?: readonly string[];
   /** Prefix that is tried where no broker tells one. */
   readonly fallbackBase: string | null;
 }
@@ -72,7 +74,7 @@ export const wantedRoles = (sources: RoleSources): readonly string[] => {
     add(install.assumer);
     if (install.broker === 'kube2iam') add(install.flags['default-role']);
   }
-  for (const role of [...sources.addonRoles, ...sources.nodeRoles]) add(role);
+  for (const role of [...sources.addonRoles, ...sources.nodeRoles, ...(sources.byName ?? [])]) add(role);
   for (const { raw } of sources.objects)
     if (textAt(raw, 'kind') === 'AWSIAMRole')
       add(textAt(raw, 'status', 'roleARN') ?? textAt(raw, 'spec', 'roleReference'));

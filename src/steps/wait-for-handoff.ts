@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { byText, canonical } from '../model/canonical.js';
-import type { JsonObject } from '../model/json.js';
+import { type JsonObject, textAt } from '../model/json.js';
 import type { Step } from '../model/plan.js';
 import { type KubernetesRef, kubernetesRef, refKey } from '../model/resource.js';
 import { type Field, type FieldEdit, fieldAt, mergePatchOf, sameField, setTo } from './object-fields.js';
@@ -31,6 +31,8 @@ const schema = z.strictObject({
   changes: z.array(change),
   reverse: z.array(change),
   instructions: z.string(),
+  /** The issuer that the API server must name by then: a control plane that was rolled (its discovery document). */
+  issuer: z.string().optional(),
   /** Shell command that suspends the tool for this object; '' where there is none. */
   suspend: z.string(),
 });
@@ -70,17 +72,34 @@ const missing = async (ctx: ReadCtx, list: readonly HandoffChange[]): Promise<re
   return left;
 };
 
+/** What the API server's discovery document says instead of the issuer that is waited for; nothing where it says it. */
+const otherIssuer = async (ctx: ReadCtx, { issuer }: WaitForHandoffParams): Promise<readonly string[]> => {
+  if (issuer === undefined) return [];
+  const document = await ctx.kubernetes().getPath('/.well-known/openid-configuration');
+  const live = textAt(document, 'issuer');
+  if (live?.replace(/\/+$/, '') === issuer.replace(/\/+$/, '')) return [];
+  return [`the API server names the issuer ${live ?? '(it may not be read)'}, and not yet ${issuer}`];
+};
+const undelivered = async (ctx: ReadCtx, params: WaitForHandoffParams): Promise<readonly string[]> => [
+  ...(await missing(ctx, params.changes)),
+  ...(await otherIssuer(ctx, params)),
+];
+
 const handoffGate = (step: Pick<HandoffStep, 'id'>): string => `handoff:${step.id}`;
 
-const waitLive = async (ctx: ReadCtx & StepCtx, params: WaitForHandoffParams, list: readonly HandoffChange[]) => {
-  let left = await missing(ctx, list);
+const waitLive = async (
+  ctx: ReadCtx & StepCtx,
+  params: WaitForHandoffParams,
+  look: () => Promise<readonly string[]>,
+): Promise<readonly string[]> => {
+  let left = await look();
   if (left.length === 0 || ctx.settings.handoffWaitMs <= 0) return left;
   try {
     await ctx.until(
       `${params.tool} ${params.ref} has not delivered the change yet`,
       ctx.settings.handoffWaitMs,
       async () => {
-        left = await missing(ctx, list);
+        left = await look();
         return left.length === 0 ? true : null;
       },
     );
@@ -121,13 +140,13 @@ export const waitForHandoff = defineStep<WaitForHandoffParams>({
   preconditions: async () => [],
 
   async observe(ctx, { params }): Promise<Observation> {
-    const left = await missing(ctx, params.changes);
+    const left = await undelivered(ctx, params);
     return { is: left.length === 0 ? 'applied' : 'not-applied', saw: { missing: [...left] } };
   },
   preimage: async (): Promise<JsonObject> => ({}),
 
   async apply(ctx, step): Promise<Outcome> {
-    const left = await waitLive(ctx, step.params, step.params.changes);
+    const left = await waitLive(ctx, step.params, () => undelivered(ctx, step.params));
     return left.length === 0
       ? { is: 'done', output: {} }
       : {
@@ -147,7 +166,7 @@ export const waitForHandoff = defineStep<WaitForHandoffParams>({
         note: `written live: ${params.tool} ${params.ref} must be told, or it comes back`,
       };
     }
-    const left = await waitLive(ctx, params, params.reverse);
+    const left = await waitLive(ctx, params, () => missing(ctx, params.reverse));
     if (left.length === 0) return { is: 'done', how: 'exact', note: '' };
     const patch = grouped(params.reverse)
       .map(({ ref, edits }) => `${ref.kind} ${ref.namespace ?? ''}/${ref.name}: ${canonical(mergePatchOf(edits))}`)

@@ -272,10 +272,12 @@ describe('Giant Swarm before it has IRSA', () => {
     expect(kinds(made).slice(0, 5)).toEqual([
       'annotate-aws-cluster',
       'wait-for-handoff',
-      'gate',
       'create-oidc-provider',
       'add-trust-statement',
+      'annotate-service-account',
     ]);
+    expect(stepOf(made, 'wait-for-handoff').params).toMatchObject({ issuer: issuerUrl });
+    expect(String(stepOf(made, 'wait-for-handoff').params.instructions)).toContain('iam:CreateOpenIDConnectProvider');
     expect(stepOf(made, 'annotate-aws-cluster')).toMatchObject({
       target: { cluster: 'installation' },
       params: { name: 'abcl0', value: '' },
@@ -285,7 +287,15 @@ describe('Giant Swarm before it has IRSA', () => {
     expect(Object.keys(conditions).map((key) => key.split(':').at(-1))).toEqual(['aud', 'sub']);
   });
   it('needs nothing of that where it is on', () => {
-    const on = { ...swarm, cluster: { ...swarm.cluster, facts: { ...swarm.cluster.facts, 'giantswarm.irsa': 'on' } } };
-    expect(kinds(planOf(on, { managementContext: 'installation' }))).not.toContain('annotate-aws-cluster');
+    const on = {
+      ...swarm,
+      cluster: {
+        ...swarm.cluster,
+        facts: { ...swarm.cluster.facts, 'giantswarm.irsa': 'on', 'giantswarm.rolled': 'yes' },
+      },
+    };
+    const made = kinds(planOf(on, { managementContext: 'installation' }));
+    expect(made).not.toContain('annotate-aws-cluster');
+    expect(made).not.toContain('wait-for-handoff');
   });
 });

@@ -62,10 +62,7 @@ describe('from IRSA to Pod Identity', () => {
 
 describe('an association that takes its time', () => {
   it('costs the pods that came too early one more restart, and no more', async () => {
-    const world = await World.of(
-      { ...estate(), settings: { associationLagMs: 12_000 } },
-      { watched: ['shop'] },
-    );
+    const world = await World.of({ ...estate(), settings: { associationLagMs: 12_000 } }, { watched: ['shop'] });
     const before = world.estate();
     await world.planned({ target: 'pod-identity', sdkKnown: ['*'] });
     const cut = await world.apply();

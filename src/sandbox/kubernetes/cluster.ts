@@ -57,6 +57,8 @@ export interface SimulatedCluster extends ClusterView {
   fork(clock: SandboxClock, account: AccountView): SimulatedCluster;
   /** Whether the controllers have nothing to do within so many milliseconds (5,000 unless said). */
   settled(withinMs?: number): boolean;
+  /** Rolls the control plane: from now on tokens come from that issuer, and its discovery document says so. */
+  roll(issuer: string): void;
   setWebhook(change: Partial<WebhookSettings>): void;
   setTimings(change: Partial<Timings>): void;
   /** Ends all lists in progress with 410; `inconsistent` says whether the refusal offers to go on anyway. */
@@ -107,7 +109,12 @@ const clusterOf = (state: State): SimulatedCluster => {
     return found === undefined ? null : { kind: found, table: tableOf(found) };
   };
   return {
-    issuer: state.issuer,
+    get issuer() {
+      return state.issuer;
+    },
+    roll(issuer) {
+      state.issuer = issuer;
+    },
     get resourceVersion() {
       return state.store.version;
     },

@@ -58,7 +58,8 @@ export interface State {
   readonly store: Store;
   readonly clock: SandboxClock;
   readonly account: AccountView;
-  readonly issuer: string;
+  /** A control plane that was rolled may have another. */
+  issuer: string;
   readonly version: string;
   /** Bearer tokens of users that are not service accounts. */
   readonly users: ReadonlyMap<string, User>;
