@@ -297,7 +297,10 @@ Start here:
         .default('apply'),
     )
     .option('--region <region>', 'region in ARNs')
-    .option('--prove <how>', 'token: with the right to make tokens');
+    .option('--prove <how>', 'token: with the right to make tokens')
+    .option('--state <where>', 'with the rights of a journal in s3://bucket/prefix')
+    .option('--lock <namespace/name>', 'the Lease of a run; none for none', 'kube-system/rolelift')
+    .option('--account-role <account=arn>', 'role to assume for another account (repeatable)', byAccount, {});
 
   cluster(
     add(

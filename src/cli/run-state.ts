@@ -61,7 +61,7 @@ export const isLoopback = (server: string): boolean =>
   ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(server).hostname);
 
 /** `local`, or an address in object storage; outside a sandbox one of them has to be named (H5). */
-const stateOf = (
+export const stateOf = (
   given: string | undefined,
   server: string,
 ): { readonly is: 'local' } | { readonly is: 's3'; readonly bucket: string; readonly prefix: string } => {
@@ -94,7 +94,7 @@ const stateOf = (
   return { is: 's3', bucket: match[1] as string, prefix: (match[2] ?? '').replace(/\/+$/, '') };
 };
 
-const under = (prefix: string, name: string): string => (prefix === '' ? name : `${prefix}/${name}`);
+export const under = (prefix: string, name: string): string => (prefix === '' ? name : `${prefix}/${name}`);
 
 /** Takes the locks, opens the journal and writes the run into the cluster's list. Everything taken is given back by `close`. */
 export const openRun = async (opening: RunOpening): Promise<OpenRun> => {

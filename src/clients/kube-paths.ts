@@ -39,6 +39,13 @@ export const knownResource = (apiVersion: string, kind: string): ResourceName | 
   return found === undefined ? undefined : { plural: found[0], namespaced: found[1] };
 };
 
+/** The name by the rule that nearly every custom resource follows, where no discovery tells it. */
+export const guessedPlural = (kind: string): string => {
+  const lower = kind.toLowerCase();
+  if (/(s|x|ch)$/.test(lower)) return `${lower}es`;
+  return /[^aeiou]y$/.test(lower) ? `${lower.slice(0, -1)}ies` : `${lower}s`;
+};
+
 export const groupPath = (apiVersion: string): string =>
   apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
 

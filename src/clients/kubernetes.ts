@@ -3,7 +3,7 @@ import type { CreateOptions, KubernetesWriter, ListOptions } from '../model/port
 import { groupOf, type KubernetesRef } from '../model/resource.js';
 import { KubernetesCalls, type KubernetesClientOptions } from './kube-calls.js';
 import { Discovery } from './kube-discovery.js';
-import { pathOf, pathOfRef, type ResourceName } from './kube-paths.js';
+import { guessedPlural, pathOf, pathOfRef, type ResourceName } from './kube-paths.js';
 import { KubernetesError } from './kubernetes-errors.js';
 import { ownedPods } from './owned-pods.js';
 import { RolloutWatch } from './rollout-watch.js';
@@ -107,7 +107,7 @@ export class KubernetesClient implements KubernetesWriter {
               verb,
               group: groupOf(ref.apiVersion),
               version: ref.apiVersion.split('/').pop() ?? '',
-              resource: resource?.plural ?? `${ref.kind.toLowerCase()}s`,
+              resource: resource?.plural ?? guessedPlural(ref.kind),
               ...(subresource === undefined ? {} : { subresource }),
               ...(ref.namespace === undefined ? {} : { namespace: ref.namespace }),
               ...(ref.name === '' ? {} : { name: ref.name }),
@@ -118,6 +118,19 @@ export class KubernetesClient implements KubernetesWriter {
       true,
     );
     return at(answer, 'status', 'allowed') === true;
+  }
+
+  async rules(namespace: string): Promise<readonly JsonObject[]> {
+    const answer = await this.#calls.call(
+      { verb: 'create', ref: null, path: 'SelfSubjectRulesReview' },
+      {
+        method: 'POST',
+        path: '/apis/authorization.k8s.io/v1/selfsubjectrulesreviews',
+        body: { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectRulesReview', spec: { namespace } },
+      },
+      true,
+    );
+    return listAt(answer, 'status', 'resourceRules').filter(isObject);
   }
 
   async serves(apiVersion: string, kind: string): Promise<boolean> {

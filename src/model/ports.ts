@@ -24,6 +24,8 @@ export interface KubernetesReader {
   list(apiVersion: string, kind: string, options?: ListOptions): AsyncIterable<JsonObject>;
   /** SelfSubjectAccessReview. `subresource` as in `token`. */
   allowed(verb: string, ref: KubernetesRef, subresource?: string): Promise<boolean>;
+  /** SelfSubjectRulesReview: the rules of ours that the server shows for a namespace; need not be all. */
+  rules?(namespace: string): Promise<readonly JsonObject[]>;
   /** Whether the server serves this kind. */
   serves(apiVersion: string, kind: string): Promise<boolean>;
   /**

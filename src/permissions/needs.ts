@@ -47,6 +47,15 @@ interface Found {
  * every scan reads. Nothing of a scan, `verify` or `report` writes, makes tokens or reads Secrets (H17).
  */
 export const needsOf = (plan: Plan | null, purpose: Purpose, options: NeedOptions): Needs => {
+  const { found, paths, place, home } = collected(plan, purpose, options);
+  return written(found, purpose, home, paths, options, place(home));
+};
+
+/** The same rights in Kubernetes one by one, for asking about them. */
+export const rightsOf = (plan: Plan | null, purpose: Purpose, options: NeedOptions): readonly Right[] =>
+  collected(plan, purpose, options).found.rights;
+
+const collected = (plan: Plan | null, purpose: Purpose, options: NeedOptions) => {
   const home = plan?.cluster.accountId ?? '*';
   const roles = plan === null ? new Map<string, string>() : roleArnsIn(plan);
   const place: Place = (account, region) => ({
@@ -64,7 +73,7 @@ export const needsOf = (plan: Plan | null, purpose: Purpose, options: NeedOption
   }
   if (purpose === 'apply' || purpose === 'rollback') addOwn(found.rights, options);
   addAssumed(found.aws, plan, options, place);
-  return written(found, purpose, home, scan.paths, options, place(home));
+  return { found, paths: scan.paths, place, home };
 };
 
 const addStep = (step: Step, plan: Plan, purpose: Purpose, options: NeedOptions, place: Place, found: Found): void => {

@@ -1,6 +1,6 @@
-import { knownResource } from '../clients/kube-paths.js';
+import { guessedPlural, knownResource } from '../clients/kube-paths.js';
 import { byKey, byText } from '../model/canonical.js';
-import type { JsonObject } from '../model/json.js';
+import { type JsonObject, listAt } from '../model/json.js';
 import { groupOf } from '../model/resource.js';
 
 /** One right in Kubernetes. `name` empty: any object. `namespace` undefined: cluster-wide, or a cluster-scoped kind. */
@@ -17,12 +17,7 @@ export interface Right {
 
 /** Plural of a kind: from the table of known kinds, else by the rule that nearly every custom resource follows. */
 export const pluralOf = (apiVersion: string, kind: string): string =>
-  knownResource(apiVersion, kind)?.plural ??
-  (/(s|x|ch)$/i.test(kind)
-    ? `${kind.toLowerCase()}es`
-    : /[^aeiou]y$/i.test(kind)
-      ? `${kind.toLowerCase().slice(0, -1)}ies`
-      : `${kind.toLowerCase()}s`);
+  knownResource(apiVersion, kind)?.plural ?? guessedPlural(kind);
 
 interface Rule {
   readonly group: string;
@@ -125,3 +120,34 @@ const bindingOf = (
   roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: roleKind, name },
   subjects: [subject],
 });
+
+const textsOf = (rule: JsonObject, key: string): readonly string[] =>
+  listAt(rule, key).filter((each): each is string => typeof each === 'string');
+
+/** Whether rules that a server showed give a right (Kubernetes, `rbac/v1` PolicyRule: `*` is any). */
+export const grantedBy = (right: Right, rules: readonly JsonObject[]): boolean => {
+  const plural = pluralOf(right.apiVersion, right.kind);
+  const resource = right.subresource === undefined ? plural : `${plural}/${right.subresource}`;
+  const has = (list: readonly string[], value: string): boolean => list.includes('*') || list.includes(value);
+  return rules.some((rule) => {
+    const names = textsOf(rule, 'resourceNames');
+    return (
+      has(textsOf(rule, 'verbs'), right.verb) &&
+      has(textsOf(rule, 'apiGroups'), groupOf(right.apiVersion)) &&
+      has(textsOf(rule, 'resources'), resource) &&
+      (names.length === 0 || (right.name !== undefined && names.includes(right.name)))
+    );
+  });
+};
+
+/** A right as people say it: `patch deployments.apps api in payments`. */
+export const rightText = (right: Right): string => {
+  const group = groupOf(right.apiVersion);
+  const resource = `${pluralOf(right.apiVersion, right.kind)}${right.subresource === undefined ? '' : `/${right.subresource}`}`;
+  return [
+    right.verb,
+    group === '' ? resource : `${resource}.${group}`,
+    ...(right.name === undefined || right.name === '' ? [] : [right.name]),
+    ...(right.namespace === undefined ? [] : [`in ${right.namespace}`]),
+  ].join(' ');
+};

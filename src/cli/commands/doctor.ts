@@ -67,7 +67,14 @@ export const run = async (args: readonly string[], given: Record<string, unknown
     return `${caller.arn} in ${clients.region}`;
   });
   if (reached && signedIn) {
-    for (const finding of await checkRights(plan, clients, (await clients.caller()).arn)) checks.push(finding);
+    const options = {
+      proveToken: false,
+      lock: 'kube-system/rolelift',
+      runsNamespace: 'kube-system',
+      region: plan?.cluster.region ?? clients.region,
+      accountRoles: session.options.accountRole ?? {},
+    };
+    for (const finding of await checkRights(plan, clients, options)) checks.push(finding);
   }
   await session.host.pause();
   if (session.options.json) session.host.result(JSON.stringify({ checks }, null, 2));

@@ -1,28 +1,56 @@
 import { stringify } from 'yaml';
+import type { StateStore } from '../../permissions/iam-policy.js';
 import { needsOf, type Purpose } from '../../permissions/needs.js';
 import { loadPlan, planDirectoryOf } from '../plan-directory.js';
+import { stateOf, under } from '../run-state.js';
 import { type GlobalOptions, openSession } from '../session.js';
 
+interface PermissionsArguments extends GlobalOptions {
+  readonly for: Purpose;
+  readonly prove?: string;
+  readonly state?: string;
+  readonly lock: string;
+}
+
+/** `s3://bucket/prefix` where the journal lives there; each plan has a folder of its own below it. */
+const stateStore = (given: string | undefined, planId: string | null): StateStore | null => {
+  if (given === undefined) return null;
+  // No server is asked for the place: a sandbox's address stands for it.
+  const state = stateOf(given, 'http://localhost');
+  if (state.is === 'local') return null;
+  return { bucket: state.bucket, prefix: planId === null ? state.prefix : under(state.prefix, planId) };
+};
+
 export const run = async (args: readonly string[], given: Record<string, unknown>): Promise<number> => {
-  const options = given as unknown as GlobalOptions & { readonly for: Purpose; readonly prove?: string };
+  const options = given as unknown as PermissionsArguments;
   const session = openSession(options);
   const [target] = args;
   const plan = target === undefined ? null : await loadPlan(await planDirectoryOf(target));
   const purpose: Purpose = plan === null && options.for === 'apply' ? 'scan' : options.for;
   const needs = needsOf(plan, purpose, {
     proveToken: options.prove === 'token',
-    lock: 'kube-system/rolelift',
+    lock: options.lock === 'none' ? null : options.lock,
     runsNamespace: 'kube-system',
+    state: stateStore(options.state, plan?.id ?? null),
+    accountRoles: options.accountRole ?? {},
     region: options.region ?? process.env.AWS_REGION ?? '*',
   });
   if (options.json) session.host.result(JSON.stringify(needs, null, 2));
   else {
     const { style } = session.host;
     session.host.result(`${style.dim(`# IAM policy for ${purpose}`)}\n${JSON.stringify(needs.iam, null, 2)}\n`);
+    for (const [account, policy] of Object.entries(needs.accounts ?? {}))
+      session.host.result(
+        `${style.dim(`# IAM policy for ${purpose} in account ${account}`)}\n${JSON.stringify(policy, null, 2)}\n`,
+      );
     session.host.result(
       `${style.dim(`# Kubernetes RBAC for ${purpose}: kubectl apply -f -, and bind the group, or edit the subject`)}`,
     );
     session.host.result(needs.rbac.map((object) => stringify(object)).join('---\n'));
+    for (const [context, objects] of Object.entries(needs.clusters ?? {})) {
+      session.host.result(style.dim(`# Kubernetes RBAC for ${purpose} in context ${context}`));
+      session.host.result(objects.map((object) => stringify(object)).join('---\n'));
+    }
   }
   await session.host.close();
   return 0;

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { RoleliftError } from '../../model/error.js';
-import { createSandbox } from '../../sandbox/sandbox.js';
+import { isObject, type JsonObject, listAt, objectAt, textAt } from '../../model/json.js';
+import { type Authorise, createSandbox } from '../../sandbox/sandbox.js';
 import { loadScenario } from '../../sandbox/scenario.js';
 import { serve } from '../../sandbox/serve.js';
 import { twinOf } from '../../sandbox/twin.js';
@@ -21,6 +22,40 @@ interface SandboxArguments extends GlobalOptions {
 
 /** Pods call AWS that often, so that CloudTrail shows within seconds what an hour shows elsewhere. */
 const useEveryMs = 3_000;
+
+/** What `rolelift permissions --json` prints, or a bare IAM policy document. */
+const authoriseOf = (value: unknown, file: string): Authorise => {
+  const whole = isObject(value) && (isObject(value['iam']) || Array.isArray(value['rbac']));
+  if (!isObject(value) || (!whole && value['Statement'] === undefined)) {
+    throw new RoleliftError(
+      {
+        code: 'RL606',
+        message: `${file} grants nothing that the sandbox understands`,
+        cause: 'it is neither what rolelift permissions --json prints nor an IAM policy document',
+        remedy: 'Make it with rolelift permissions PLAN --json.',
+        fault: 'user',
+      },
+      { exit: 64 },
+    );
+  }
+  if (!whole) return { iam: value };
+  // Rights on further clusters are rights on this one: it is all that there is.
+  const clusters = Object.values(objectAt(value, 'clusters')).flatMap((objects, index) =>
+    listAt({ objects }, 'objects')
+      .filter(isObject)
+      .map((object) => ({
+        ...object,
+        metadata: { ...objectAt(object, 'metadata'), name: `${textAt(object, 'metadata', 'name')}-${index + 1}` },
+      })),
+  );
+  return {
+    iam: isObject(value['iam']) ? value['iam'] : null,
+    rbac: value['rbac'] === undefined ? null : [...listAt(value, 'rbac').filter(isObject), ...clusters],
+    accounts: Object.fromEntries(
+      Object.entries(objectAt(value, 'accounts')).filter(([, policy]) => isObject(policy)),
+    ) as Record<string, JsonObject>,
+  };
+};
 
 const exportsOf = (env: Readonly<Record<string, string>>): string =>
   Object.entries(env)
@@ -53,7 +88,7 @@ export const run = async (_args: readonly string[], given: Record<string, unknow
   const authorise =
     options.authorise === undefined
       ? null
-      : parseJson(await readText(options.authorise, 'the policy'), options.authorise);
+      : authoriseOf(parseJson(await readText(options.authorise, 'the policy'), options.authorise), options.authorise);
   const sandbox = createSandbox({
     scenario,
     settings: {
@@ -62,7 +97,7 @@ export const run = async (_args: readonly string[], given: Record<string, unknow
       consistencyDelayMs: options.consistencyDelay,
       rates: options.rate,
     },
-    ...(authorise === null ? {} : { authorise: authorise as never }),
+    ...(authorise === null ? {} : { authorise }),
   });
   const served = await serve(sandbox, options.port === undefined ? {} : { port: options.port });
   const env = exportsOf(served.env);
