@@ -51,7 +51,16 @@ const rewindView = (view: PodView, edit: TemplateEdit): PodView => {
  */
 export const rewind = (inventory: Inventory, plan: Plan, applied: ReadonlySet<string>): Inventory => {
   const steps = (plan.steps as readonly Step[]).filter((step) => applied.has(step.id));
-  if (steps.length === 0) return inventory;
+  const platform = platformFacts(plan);
+  // A provider that somebody else makes meanwhile is what the plan wants: its step finds it there, and it is no drift.
+  const providers = new Map(
+    (plan.steps as readonly Step[]).flatMap((step) =>
+      step.kind === 'create-oidc-provider'
+        ? [[`${String(step.params.account)}/${step.target.name}`, step] as const]
+        : [],
+    ),
+  );
+  if (steps.length === 0 && providers.size === 0 && Object.keys(platform).length === 0) return inventory;
   const templates = new Map<string, TemplateEdit>();
   const editOf = (workload: WorkloadKey): TemplateEdit => {
     const key = keyOf(workload);
@@ -66,10 +75,9 @@ export const rewind = (inventory: Inventory, plan: Plan, applied: ReadonlySet<st
   const createdRoles = new Set<string>();
   const createdBindings = new Set<string>();
   const createdPolicies = new Set<string>();
-  const providers = new Map<string, Step>();
   /** Add-ons that our steps changed; null for one that they installed. */
   const addons = new Map<string, Step | null>();
-  const facts: Record<string, string> = { ...inventory.cluster.facts };
+  const facts = { ...inventory.cluster.facts, ...platform };
   const roles = new Map<string, (role: Inventory['roles'][number]) => Inventory['roles'][number]>();
   const onRole = (arn: string, change: (role: Inventory['roles'][number]) => Inventory['roles'][number]): void => {
     const before = roles.get(arn);
@@ -144,9 +152,6 @@ export const rewind = (inventory: Inventory, plan: Plan, applied: ReadonlySet<st
           inline: { ...role.inline, [String(params.policyName)]: JSON.stringify(params.document) },
         }));
         break;
-      case 'create-oidc-provider':
-        providers.set(step.target.name, step);
-        break;
       case 'install-pod-identity-agent':
         addons.set(step.target.name, null);
         break;
@@ -156,9 +161,6 @@ export const rewind = (inventory: Inventory, plan: Plan, applied: ReadonlySet<st
           for (const workload of params.workloads as unknown as readonly WorkloadKey[])
             associations.add(`${workload.namespace}/${one.serviceAccount}`);
         for (const workload of params.workloads as unknown as readonly WorkloadKey[]) editOf(workload);
-        break;
-      case 'annotate-aws-cluster':
-        facts['giantswarm.irsa'] = 'off';
         break;
       default:
         break;
@@ -219,12 +221,24 @@ export const rewind = (inventory: Inventory, plan: Plan, applied: ReadonlySet<st
       .filter((role) => !createdRoles.has(`${role.account}/${role.name}`))
       .map((role) => roles.get(`${role.account}/${role.name}`)?.(role) ?? role),
     oidcProviders: inventory.oidcProviders.flatMap((provider) => {
-      const step = providers.get(provider.arn.slice(provider.arn.indexOf('oidc-provider/') + 'oidc-provider/'.length));
-      if (step === undefined || step.params.account !== provider.account) return [provider];
+      const host = provider.arn.slice(provider.arn.indexOf('oidc-provider/') + 'oidc-provider/'.length);
+      const step = providers.get(`${provider.account}/${host}`);
+      if (step === undefined) return [provider];
       return step.before.exists === true
         ? [{ ...provider, audiences: step.before.audiences as readonly string[] as string[] }]
         : [];
     }),
+  };
+};
+
+/** What a plan that switches a platform's IRSA on found: a control plane that was rolled since is what it waits for, not a drift. */
+const platformFacts = (plan: Plan): Readonly<Record<string, string>> => {
+  const has = (test: (step: Step) => boolean): boolean => (plan.steps as readonly Step[]).some(test);
+  return {
+    ...(has((step) => step.kind === 'annotate-aws-cluster') ? { 'giantswarm.irsa': 'off' } : {}),
+    ...(has((step) => step.kind === 'wait-for-handoff' && step.params.issuer !== undefined)
+      ? { 'giantswarm.rolled': 'no' }
+      : {}),
   };
 };
 
