@@ -10,6 +10,11 @@ import type { Streams } from './streams.js';
 type Progress = Extract<Message, { kind: 'progress' }>;
 type End = 'done' | 'failed' | 'skipped';
 
+type Growing = Pick<Listr, 'add' | 'run'> & {
+  readonly tasks: readonly unknown[];
+  runTask(task: unknown): Promise<void>;
+};
+
 interface Row {
   /** Progress of its own was told, not only that of its parts. */
   announced: boolean;
@@ -31,7 +36,9 @@ const endOf = (message: Progress): End | null =>
 export const terminalHost = (streams: Streams, style: Style): Host => {
   const rows = new Map<string, Row>();
   const lines: string[] = [];
-  let list: Listr | null = null;
+  let list: Growing | null = null;
+  const late: Promise<unknown>[] = [];
+  let close: () => void = () => undefined;
   let running: Promise<unknown> | null = null;
   let opening: Promise<void> | null = null;
   const early: Progress[] = [];
@@ -56,7 +63,7 @@ export const terminalHost = (streams: Streams, style: Style): Host => {
     });
     const row: Row = { announced: false, title, now: '', finish, over, show: () => undefined };
     rows.set(id, row);
-    list?.add({
+    start({
       title: row.title,
       task: async (_context: unknown, task: { title: string; skip: (text?: string) => void }) => {
         row.show = () => {
@@ -69,8 +76,16 @@ export const terminalHost = (streams: Streams, style: Style): Host => {
         if (end === 'skipped') task.skip(row.title);
         if (end === 'failed') throw new Error(row.title);
       },
-    } as never);
+    });
     return row;
+  };
+
+  /** listr2 runs what it had when it began: what comes later is run by hand, and a task without a title keeps the list open. */
+  const start = (task: object): void => {
+    if (list === null) return;
+    list.add(task as never);
+    const added = list.tasks.at(-1);
+    if (running !== null && added !== undefined) late.push(list.runTask(added).catch(() => undefined));
   };
 
   const draw = (message: Progress): void => {
@@ -89,7 +104,10 @@ export const terminalHost = (streams: Streams, style: Style): Host => {
 
   const open = async (): Promise<void> => {
     const { Listr: List } = await import('listr2');
-    list = new List([], {
+    const closed = new Promise<void>((resolve) => {
+      close = resolve;
+    });
+    const made = new List([{ task: () => closed }], {
       concurrent: true,
       exitOnError: false,
       collectErrors: false,
@@ -97,7 +115,7 @@ export const terminalHost = (streams: Streams, style: Style): Host => {
       fallbackRenderer: 'simple',
       rendererOptions: { outputBar: true, collapseErrors: true, showErrorMessage: false, collapseSkips: true },
     } as never);
-    // A list without a task is over at once: the first row is there before it runs.
+    list = made as unknown as Growing;
     for (const each of early.splice(0)) draw(each);
     running = list.run().catch(() => undefined);
   };
@@ -117,6 +135,9 @@ export const terminalHost = (streams: Streams, style: Style): Host => {
     if (opening !== null) await opening;
     // A line that nobody announced has no end of its own: its parts are told, so it is over. Others are cut off here.
     for (const row of rows.values()) row.finish(row.announced ? 'skipped' : 'done');
+    // Their last lines are drawn before the list is.
+    await Promise.all(late.splice(0));
+    close();
     await running;
     list = null;
     running = null;
