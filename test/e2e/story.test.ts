@@ -23,7 +23,8 @@ describe('a migration from the command line', () => {
   };
   /** Writes that reached the sandbox since the last look. */
   const writes = async (): Promise<readonly string[]> => {
-    const calls = (await sandbox.control('GET', 'calls')) as readonly { id: string; write: boolean }[];
+    const calls = (await sandbox.control('GET', 'calls?write=true')) as readonly { action: string; url: string }[];
+    return calls.map((call) => `${call.action} ${call.url}`);
   };
 
   beforeAll(async () => {
