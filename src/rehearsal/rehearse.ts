@@ -5,10 +5,12 @@ import type { Plan } from '../model/plan.js';
 import { twinOf } from '../sandbox/twin.js';
 import { registry as stepKinds } from '../steps/registry.js';
 import type { Registry } from '../steps/step.js';
-import { componentsOf } from './components.js';
+import { type Component, componentsOf } from './components.js';
+import { faultsFor } from './faults.js';
 import { type Explored, explore } from './interruptions.js';
 import { type IdentityModel, identityModel } from './model.js';
 import { type Cast, type Engine, engine as realEngine } from './play.js';
+import { shapesOf } from './shapes.js';
 import { raiseTwin, Troupe } from './twin.js';
 import { nothingToPlay, type Rehearsal, type RehearsalFailure, verdictFormat } from './verdict.js';
 import { playWhole } from './whole-play.js';
@@ -87,7 +89,7 @@ export const rehearse = async (options: RehearseOptions): Promise<Rehearsal> => 
     state: failures.length > 0 ? 'failed' : 'done',
   });
   start.sandbox.stop();
-  const explored = await exploreAll(options, cast, say);
+  const explored = await exploreAll(options, cast, model, say);
   failures.push(...explored.failures);
   return {
     format: verdictFormat,
@@ -97,7 +99,8 @@ export const rehearse = async (options: RehearseOptions): Promise<Rehearsal> => 
     answers: whole.answers,
     playedInFull: 1 + explored.full,
     interruptionPoints: explored.points,
-    faults: {},
+    alikePoints: explored.alike,
+    faults: explored.faults,
     failures,
     estimate: whole.estimate,
     assumed: [...scenario.assumed],
@@ -114,46 +117,91 @@ const unlimited: Readonly<Record<string, number>> = Object.fromEntries(
   ]),
 );
 
-/** Cuts every component's runs off at every write. */
-const exploreAll = async (options: RehearseOptions, cast: Cast, say: Say): Promise<Explored> => {
+/** As many are enough to see what is wrong. */
+const mostFailures = 20;
+/** Points that are played before moves like those that were played are left out. */
+const enoughPoints = { quick: 100, thorough: 1_200 };
+
+/** Shapes that are played with faults. */
+const enoughFaulted = { quick: 2, thorough: 20 };
+
+interface Depth extends Explored {
+  /** Points of moves that differ from played ones in names alone. */
+  readonly alike: number;
+  readonly faults: Readonly<Record<string, number>>;
+}
+
+/** Cuts components' runs off at every write, and plays them with faults: one of each shape, then others up to a bound. */
+const exploreAll = async (options: RehearseOptions, cast: Cast, model: IdentityModel, say: Say): Promise<Depth> => {
   const components = componentsOf(options.plan, options.inventory, cast.registry);
+  const shapes = shapesOf(components);
+  const quick = options.quick === true;
+  const bound = quick ? enoughPoints.quick : enoughPoints.thorough;
   const failures: RehearsalFailure[] = [];
   const known = new Set<string>();
+  const pointsOf = new Map<number, number>();
+  const faults: Record<string, number> = {};
   let points = 0;
   let full = 0;
+  let alike = 0;
   const progress = (done: number, state: 'running' | 'done' | 'failed'): void =>
     say({
       kind: 'progress',
       id: 'interruptions',
       parent: null,
-      title: 'rehearse: cut off at every write, and taken up again',
+      title: 'rehearse: cut off at every write, with faults, and taken up again',
       state,
       done,
       of: components.length,
     });
   let troupe: Troupe | null = null;
-  for (const [number, component] of components.entries()) {
-    progress(number, 'running');
+  let paced: Troupe | null = null;
+  const first = (number: number): boolean => shapes.indexOf(shapes[number] as number) === number;
+  const order = [...components.keys()].sort(
+    (left, right) => Number(first(right)) - Number(first(left)) || left - right,
+  );
+  for (const [done, number] of order.entries()) {
+    const component = components[number] as Component;
+    const shape = shapes[number] as number;
+    progress(done, 'running');
+    if (!first(number) && points >= bound) {
+      alike += pointsOf.get(shape) ?? 0;
+      continue;
+    }
     const scenario = twinOf(component.inventory);
     troupe ??= await Troupe.of(scenario, unlimited);
     const start = await raiseTwin(scenario);
     const explored = await explore({
       cast: { ...cast, plan: component.plan, troupe },
       start,
-      every: options.quick === true ? 40 : 10,
+      every: quick ? 40 : 10,
       number,
       known,
     });
-    start.sandbox.stop();
     failures.push(...explored.failures);
     points += explored.points;
     full += explored.full;
+    if (first(number)) {
+      pointsOf.set(shape, explored.points);
+      const faulted = pointsOf.size <= (quick ? enoughFaulted.quick : enoughFaulted.thorough);
+      paced ??= await Troupe.of(scenario);
+      for (const play of faulted ? await faultsFor(start, component.plan, component.inventory, quick) : []) {
+        const { plan, inventory } = component;
+        const played = await playWhole({
+          cast: { ...cast, plan, troupe: play.fault.name === 'throttling' ? paced : troupe },
+          inventory,
+          model,
+          ...play,
+        });
+        failures.push(...played.failures);
+        faults[play.fault.name] = (faults[play.fault.name] ?? 0) + 1;
+        full += 1;
+      }
+    }
+    start.sandbox.stop();
     for (const step of component.plan.steps) if (step.move === null) known.add(step.id);
     if (failures.length >= mostFailures) break;
   }
   progress(components.length, failures.length > 0 ? 'failed' : 'done');
-  return { failures, points, full };
+  return { failures, points, full, alike, faults };
 };
-
-/** As many are enough to see what is wrong. */
-const mostFailures = 20;

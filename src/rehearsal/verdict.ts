@@ -23,6 +23,8 @@ export interface Rehearsal {
   readonly playedInFull: number;
   /** Moments at which a run was cut off and recovered. */
   readonly interruptionPoints: number;
+  /** Such moments of moves that were left out because they differ from a move that was played in names alone. */
+  readonly alikePoints: number;
   /** Kinds of faults that were played, with how often. */
   readonly faults: Readonly<Record<string, number>>;
   readonly failures: readonly RehearsalFailure[];
@@ -45,6 +47,7 @@ export const nothingToPlay = (plan: Plan, tool: string): Rehearsal => ({
   answers: 0,
   playedInFull: 0,
   interruptionPoints: 0,
+  alikePoints: 0,
   faults: {},
   failures: [],
   estimate: { calls: 0, restarts: 0, minutes: 0 },

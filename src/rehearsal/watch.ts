@@ -62,6 +62,9 @@ export class Watch {
   readonly #twin: Twin;
   #listening = false;
   phase: Phase = 'prepare';
+  /** What is wrong for a while does not count, only what still is when everything is asked. */
+  lenient = false;
+  #asksAll = false;
   /** States that were checked, and answers that were asked. */
   states = 0;
   answers = 0;
@@ -94,6 +97,7 @@ export class Watch {
   /** Asks about every workload and every pod, as at the beginning and at the end of a stage. */
   everything(): void {
     this.states += 1;
+    this.#asksAll = true;
     const peek = forkTwin(this.#twin);
     this.#reread.read(['all'], this.#twin.sandbox);
     for (const subject of this.#subjects.values()) {
@@ -104,6 +108,7 @@ export class Watch {
     this.#dirty.clear();
     this.#askNetwork();
     peek.sandbox.stop();
+    this.#asksAll = false;
   }
 
   /** Pods that controllers made or changed since the last look. */
@@ -152,6 +157,7 @@ export class Watch {
   }
 
   #wrong(subject: Subject | null, message: string, title = subject?.title ?? ''): void {
+    if (this.lenient && !this.#asksAll) return;
     if (!this.#found.has(message))
       this.#found.set(message, { message, subject: title, move: subject?.move?.id ?? null });
   }

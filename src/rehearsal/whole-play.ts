@@ -1,8 +1,8 @@
 import type { RunResult } from '../engine/run.js';
 import { fold } from '../journal/fold.js';
-import { type MemoryStore, memoryStore } from '../journal/memory-store.js';
+import { memoryStore } from '../journal/memory-store.js';
 import type { Inventory } from '../model/inventory.js';
-import type { Move, Plan } from '../model/plan.js';
+import type { Plan } from '../model/plan.js';
 import { differences } from './difference.js';
 import type { IdentityModel } from './model.js';
 import { OtherHands } from './other-hands.js';
@@ -18,7 +18,7 @@ export interface WholePlay {
   readonly answers: number;
   readonly estimate: { readonly calls: number; readonly restarts: number; readonly minutes: number };
   readonly notPlayed: readonly string[];
-  readonly store: MemoryStore;
+  readonly writes: number;
 }
 
 export interface WholePlayOptions {
@@ -29,10 +29,29 @@ export interface WholePlayOptions {
   readonly start: Twin;
   /** Told after each write, with how many there were. */
   readonly onWrite?: (writes: number, phase: Phase) => void;
-  /** Faults and other onlookers of the requests. */
-  readonly between?: Between;
-  /** How to see a failure again, in words behind the write. */
-  readonly how?: string;
+  /** What goes wrong on purpose, or who else acts meanwhile. */
+  readonly fault?: Fault;
+}
+
+/** Something that goes wrong, or somebody who acts, while a plan is played. */
+export interface Fault {
+  /** As it stands in the report: `throttling`. */
+  readonly name: string;
+  /** In words, behind how far to play: `while every API throttles`. */
+  readonly how: string;
+  /** Before the first step. */
+  begin?(twin: Twin): void;
+  /** Around the n-th write, counted from 1. */
+  before?(twin: Twin, write: Write, number: number): void;
+  after?(twin: Twin, write: Write, number: number): void;
+  /** In this phase nobody can keep it from doing harm for a while; when the phase is over the harm must be healed. */
+  readonly heals?: Phase;
+  /** The estate that the rollback must lead to, where it is not the one before. */
+  readonly end?: Twin;
+  /** Steps may fail by it, and at least one must: then their moves go back by themselves. */
+  readonly mustFail?: boolean;
+  /** Steps may fail by it. */
+  readonly mayFail?: boolean;
 }
 
 /** How often a run that pauses is taken up again. */
@@ -43,8 +62,9 @@ const rounds = 5;
  * After each write, and whenever pods come and go, every invariant is checked; after the rollback the twin equals its start.
  */
 export const playWhole = async (options: WholePlayOptions): Promise<WholePlay> => {
-  const { cast, inventory, model, start } = options;
+  const { cast, inventory, model, start, fault } = options;
   const { plan } = cast;
+  const how = fault?.how;
   const failures: RehearsalFailure[] = [];
   const twin = forkTwin(start);
   const store = memoryStore();
@@ -55,28 +75,34 @@ export const playWhole = async (options: WholePlayOptions): Promise<WholePlay> =
   let last = 'the beginning';
   const notPlayed = new Set<string>();
   const collect = (): void => {
-    for (const violation of watch.violations.slice(seen)) failures.push(failureOf(violation, plan, last, options.how));
+    for (const violation of watch.violations.slice(seen)) failures.push(failureOf(violation, plan, last, how));
     seen = watch.violations.length;
   };
   const between: Between = async (request, send, side) => {
     const write: Write | null = writeOf(request, side);
-    const answer = options.between === undefined ? await send() : await options.between(request, send, side);
-    if (write !== null && answer.status < 300) {
+    if (write === null) return send();
+    fault?.before?.(twin, write, writes + 1);
+    const answer = await send();
+    if (answer.status < 300) {
       writes += 1;
       last = `write ${writes} (${watch.phase}: ${write.title})`;
       watch.after(write);
+      fault?.after?.(twin, write, writes);
       collect();
       options.onWrite?.(writes, watch.phase);
     }
     return answer;
   };
   watch.beginning();
+  fault?.begin?.(twin);
   collect();
+  let failed = 0;
   const calls = cast.troupe.calls;
   const began = twin.clock.monotonic();
 
   const phase = async (name: Phase): Promise<void> => {
     watch.phase = name;
+    watch.lenient = fault?.heals === name;
     for (let round = 1; ; round += 1) {
       const common = { twin, store, between, hands, run: `rehearsal-${name}-${round}` };
       const result = await (name === 'rollback'
@@ -84,11 +110,12 @@ export const playWhole = async (options: WholePlayOptions): Promise<WholePlay> =
         : playRun(cast, 'apply', { ...common, apply: { stages: [name] } }));
       const again = round < rounds && takeUp(result, hands);
       if (!again) {
-        for (const failure of result.failures)
+        failed += result.failures.length;
+        for (const failure of mayFail(fault, name) ? [] : result.failures)
           failures.push({
             message: `${name}: ${failure.error.code} ${failure.error.message}${failure.error.cause === '' ? '' : ` (${failure.error.cause})`}`,
             subject: failure.step ?? failure.move ?? '',
-            reproduce: reproduceWith(plan, failure.move, `up to ${last}`, options.how),
+            reproduce: reproduceWith(plan, failure.move, `up to ${last}`, how),
           });
         for (const pause of result.pauses) notPlayed.add(`${name}: ${pause.reason}`);
         break;
@@ -109,15 +136,22 @@ export const playWhole = async (options: WholePlayOptions): Promise<WholePlay> =
   await phase('rollback');
   watch.stop();
   await calm(twin, 60_000);
-  for (const difference of differences(start, twin, plan, fold(store.events)))
-    failures.push({
-      message: `after the rollback the estate is not what it was: ${difference}`,
+  const atTheEnd = (message: string): void =>
+    void failures.push({
+      message,
       subject: '',
-      reproduce: reproduceWith(plan, null, 'to the end of its rollback', options.how),
+      reproduce: reproduceWith(plan, null, 'to the end of its rollback', how),
     });
+  if (fault?.mustFail === true && failed === 0) atTheEnd(`nobody noticed: ${fault.how}`);
+  for (const difference of differences(fault?.end ?? start, twin, plan, fold(store.events)))
+    atTheEnd(`after the rollback the estate is not what it was: ${difference}`);
   twin.sandbox.stop();
-  return { failures, states: watch.states, answers: watch.answers, estimate, notPlayed: [...notPlayed], store };
+  return { failures, states: watch.states, answers: watch.answers, estimate, notPlayed: [...notPlayed], writes };
 };
+
+/** On the way there only: nothing excuses a rollback that fails. */
+const mayFail = (fault: Fault | undefined, phase: Phase): boolean =>
+  phase !== 'rollback' && (fault?.mayFail === true || fault?.mustFail === true);
 
 const kindOf = (plan: Plan, step: string): string => plan.steps.find(({ id }) => id === step)?.kind ?? '';
 
@@ -128,19 +162,15 @@ const takeUp = (result: RunResult, hands: OtherHands): boolean => {
   return acted;
 };
 
-export const failureOf = (violation: Violation, plan: Plan, where: string, how?: string): RehearsalFailure => ({
+const failureOf = (violation: Violation, plan: Plan, where: string, how?: string): RehearsalFailure => ({
   message: violation.message,
   subject: violation.subject,
   reproduce: reproduceWith(plan, violation.move, `up to ${where}`, how),
 });
 
-/** The shortest way to see it again, in words. */
-export const reproduceWith = (plan: Plan, move: string | null, upTo: string, how?: string): string => {
-  const only = move === null ? '' : ` with ${moveText(plan, move)} alone`;
-  return `play plan ${plan.id}${only} on its twin ${upTo}${how === undefined ? '' : `, ${how}`}`;
-};
-
-const moveText = (plan: Plan, id: string): string => {
-  const move: Move | undefined = plan.moves.find((each) => each.id === id);
-  return move === undefined ? id : `${id} (rolelift rehearse --move ${id})`;
+/** The shortest way to see it again: the command, and how far to look. */
+const reproduceWith = (plan: Plan, move: string | null, upTo: string, how?: string): string => {
+  const moves = move === null && plan.moves.length <= 3 ? plan.moves.map(({ id }) => id) : move === null ? [] : [move];
+  const only = moves.map((id) => ` --move ${id}`).join('');
+  return `rolelift rehearse PLAN${only}; ${upTo}${how === undefined ? '' : `, ${how}`}`;
 };

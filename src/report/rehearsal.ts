@@ -8,6 +8,7 @@ export interface RehearsalFacts {
   readonly answers: number;
   readonly playedInFull: number;
   readonly interruptionPoints: number;
+  readonly alikePoints: number;
   readonly faults: Readonly<Record<string, number>>;
   readonly failures: readonly { readonly message: string; readonly subject: string; readonly reproduce: string }[];
   readonly estimate: { readonly calls: number; readonly restarts: number; readonly minutes: number };
@@ -26,6 +27,11 @@ export const rehearsalText = (facts: RehearsalFacts, style: Style, width: number
       ? `${style.good('✓')} the rehearsal passed`
       : `${style.bad('✗')} the rehearsal failed: ${counted(facts.failures.length, 'failure')}`,
     `  ${counted(facts.states, 'state')} checked, ${counted(facts.answers, 'answer')} asked; ${counted(facts.playedInFull, 'run')} played in full, ${counted(facts.interruptionPoints, 'interruption point')}`,
+    ...(facts.alikePoints === 0
+      ? []
+      : [
+          `  ${counted(facts.alikePoints, 'more interruption point')} of moves that differ from played ones in names alone`,
+        ]),
     ...(faults.length === 0 ? [] : [`  faults: ${faults.join(', ')}`]),
     `  the real run: about ${counted(facts.estimate.calls, 'API call')}, ${counted(facts.estimate.restarts, 'restart')}, ${facts.estimate.minutes} minutes without people and soaks`,
   ];
