@@ -98,6 +98,16 @@ const defaultsOf = (program: Command): Record<string, unknown> => {
 
 type Handle = (name: keyof typeof commands) => (...given: readonly unknown[]) => Promise<void>;
 
+/** What an option does, with its default where that says something: not for flags that are off and lists that are empty. */
+const optionDescription = (option: Option): string => {
+  const value: unknown = option.defaultValue;
+  const says = option.required && (typeof value === 'string' || typeof value === 'number');
+  const text = option.defaultValueDescription ?? String(value);
+  return says || option.defaultValueDescription !== undefined
+    ? `${option.description} (default: ${text})`
+    : option.description;
+};
+
 /** Everything that can be typed; the help texts of README are made from it. */
 export const build = (handle: Handle): Command => {
   const program = new Command('rolelift')
@@ -106,7 +116,7 @@ export const build = (handle: Handle): Command => {
     .helpOption('-h, --help', 'print help')
     .exitOverride()
     .showHelpAfterError('(rolelift --help tells more)')
-    .configureHelp({ sortSubcommands: false })
+    .configureHelp({ sortSubcommands: false, optionDescription })
     .addHelpText(
       'after',
       `
@@ -183,9 +193,17 @@ Start here:
   cluster(
     add('rehearse', 'rehearse <plan>', 'Play the plan, its rollback and their interruptions on a twin of the estate.', [
       'rolelift rehearse plans/demo',
+      'rolelift rehearse plans/demo --move move:payments/api',
       'rolelift rehearse plans/demo --json',
     ]),
-  ).option('--quick', 'without faults and interruptions', false);
+  )
+    .option(
+      '--move <id>',
+      'only this move, and what it hangs together with (repeatable); writes no verdict',
+      collect,
+      [],
+    )
+    .option('--quick', 'fewer interruptions and faults', false);
 
   running(
     cluster(
@@ -209,7 +227,7 @@ Start here:
         .default('rollback-move'),
     )
     .option('--rollouts <n>', 'restarts at once', whole, 20)
-    .option('--rollout-timeout <time>', 'for one restart', span, 600_000)
+    .addOption(new Option('--rollout-timeout <time>', 'for one restart').argParser(span).default(600_000, '10m'))
     .option('--wait-handoff <time>', 'wait that long for hand-offs', span)
     .option('--dry-run', 'print the exact calls, make none', false)
     .option('--allow-failed-rehearsal', 'apply though the rehearsal failed', false)
@@ -245,7 +263,7 @@ Start here:
     .option('--run <id>', 'find the state of that run through the cluster')
     .option('--from-live', 'undo by our marks on live objects, without a journal', false)
     .option('--force-move <id>', 'undo a move though the old way is gone (repeatable)', collect, [])
-    .option('--rollout-timeout <time>', 'for one restart', span, 600_000)
+    .addOption(new Option('--rollout-timeout <time>', 'for one restart').argParser(span).default(600_000, '10m'))
     .option('--wait-handoff <time>', 'wait that long for hand-offs', span)
     .addOption(
       new Option('--gitops <how>', 'live: write hand-offs back live')
@@ -323,8 +341,10 @@ Start here:
     .option('--port <n>', 'port; default: any free one', whole)
     .option('--scenario <name|file>', 'estate; default: the demo')
     .option('--inventory <file>', 'a twin of a recorded inventory')
-    .option('--latency <time>', 'of every answer', span, 0)
-    .option('--consistency-delay <time>', 'how long IAM tells old state', span, 0)
+    .addOption(new Option('--latency <time>', 'of every answer').argParser(span).default(0, '0s'))
+    .addOption(
+      new Option('--consistency-delay <time>', 'how long IAM tells old state').argParser(span).default(0, '0s'),
+    )
     .option('--rate <lane=n>', 'requests a second (repeatable)', rate, {})
     .option('--authorise <policy>', 'refuse calls beyond what this file (of rolelift permissions --json) allows')
     .option('--write-env <file>', 'also write the environment there');

@@ -23,6 +23,20 @@ const sets = () => {
   return { find, join: (left: string, right: string): void => void parent.set(find(left), find(right)) };
 };
 
+/** The part of a plan and its estate that these moves hang together with. */
+export const partWith = (
+  plan: Plan,
+  inventory: Inventory,
+  registry: Registry,
+  moves: readonly string[],
+): Pick<Component, 'plan' | 'inventory'> => {
+  const chosen = componentsOf(plan, inventory, registry)
+    .filter((component) => component.moves.some(({ id }) => moves.includes(id)))
+    .flatMap((component) => component.moves);
+  const part = partOf(plan, chosen, indexOf(plan));
+  return { plan: part, inventory: cutter(inventory)(chosen, part) };
+};
+
 /** Splits the plan's executable moves into components: two moves belong together where anything that one writes concerns the other. */
 export const componentsOf = (plan: Plan, inventory: Inventory, registry: Registry): readonly Component[] => {
   const moves = plan.moves.filter(({ blocked, skip, to }) => !blocked && !skip && to !== null);
@@ -65,30 +79,38 @@ export const componentsOf = (plan: Plan, inventory: Inventory, registry: Registr
     else list.push(move);
   }
   const cut = cutter(inventory);
-  const stepsOf = new Map<string, Step[]>();
-  const shared: Step[] = [];
-  for (const step of plan.steps as readonly Step[]) {
-    if (step.move === null) shared.push(step);
-    else if (stepsOf.has(step.move)) stepsOf.get(step.move)?.push(step);
-    else stepsOf.set(step.move, [step]);
-  }
-  const order = new Map(plan.steps.map(({ id }, index) => [id, index]));
+  const index = indexOf(plan);
   return [...members.values()].map((own) => {
-    const part = partOf(plan, own, { byId, stepsOf, shared, order });
+    const part = partOf(plan, own, index);
     return { moves: own, plan: part, inventory: cut(own, part) };
   });
 };
 
-const partOf = (
-  plan: Plan,
-  moves: readonly Move[],
-  index: {
-    readonly byId: ReadonlyMap<string, Step>;
-    readonly stepsOf: ReadonlyMap<string, readonly Step[]>;
-    readonly shared: readonly Step[];
-    readonly order: ReadonlyMap<string, number>;
-  },
-): Plan => {
+interface PlanIndex {
+  readonly byId: ReadonlyMap<string, Step>;
+  readonly stepsOf: ReadonlyMap<string, readonly Step[]>;
+  readonly shared: readonly Step[];
+  readonly order: ReadonlyMap<string, number>;
+}
+
+const indexOf = (plan: Plan): PlanIndex => {
+  const steps = plan.steps as readonly Step[];
+  const stepsOf = new Map<string, Step[]>();
+  const shared: Step[] = [];
+  for (const step of steps) {
+    if (step.move === null) shared.push(step);
+    else if (stepsOf.has(step.move)) stepsOf.get(step.move)?.push(step);
+    else stepsOf.set(step.move, [step]);
+  }
+  return {
+    byId: new Map(steps.map((step) => [step.id, step])),
+    stepsOf,
+    shared,
+    order: new Map(steps.map(({ id }, index) => [id, index])),
+  };
+};
+
+const partOf = (plan: Plan, moves: readonly Move[], index: PlanIndex): Plan => {
   const kept = new Map<string, Step>();
   const stack = moves.flatMap(({ id }) => index.stepsOf.get(id) ?? []);
   for (let step = stack.pop(); step !== undefined; step = stack.pop()) {

@@ -11,6 +11,7 @@ import { type Explored, explore } from './interruptions.js';
 import { type IdentityModel, identityModel } from './model.js';
 import { type Cast, type Engine, engine as realEngine } from './play.js';
 import { shapesOf } from './shapes.js';
+import { stopIf } from './stopped.js';
 import { raiseTwin, Troupe } from './twin.js';
 import { nothingToPlay, type Rehearsal, type RehearsalFailure, verdictFormat } from './verdict.js';
 import { playWhole } from './whole-play.js';
@@ -24,6 +25,8 @@ export interface RehearseOptions {
   /** Fewer faults and fewer full resumes. */
   readonly quick?: boolean;
   readonly say?: Say;
+  /** Ends the rehearsal between two plays, with RL806. */
+  readonly signal?: AbortSignal;
   readonly registry?: Registry;
   readonly model?: IdentityModel;
   readonly engine?: Engine;
@@ -69,6 +72,7 @@ export const rehearse = async (options: RehearseOptions): Promise<Rehearsal> => 
     inventory,
     model,
     start,
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
     onWrite: (writes, phase) =>
       say({
         kind: 'progress',
@@ -164,6 +168,7 @@ const exploreAll = async (options: RehearseOptions, cast: Cast, model: IdentityM
     const component = components[number] as Component;
     const shape = shapes[number] as number;
     progress(done, 'running');
+    stopIf(options.signal);
     if (!first(number) && points >= bound) {
       alike += pointsOf.get(shape) ?? 0;
       continue;

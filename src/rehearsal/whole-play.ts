@@ -7,6 +7,7 @@ import { differences } from './difference.js';
 import type { IdentityModel } from './model.js';
 import { OtherHands } from './other-hands.js';
 import { type Cast, playRun } from './play.js';
+import { stopIf } from './stopped.js';
 import { type Between, calm, forkTwin, type Twin } from './twin.js';
 import type { RehearsalFailure } from './verdict.js';
 import { type Phase, type Violation, Watch } from './watch.js';
@@ -31,6 +32,8 @@ export interface WholePlayOptions {
   readonly onWrite?: (writes: number, phase: Phase) => void;
   /** What goes wrong on purpose, or who else acts meanwhile. */
   readonly fault?: Fault;
+  /** Ends the play with RL806. */
+  readonly signal?: AbortSignal;
 }
 
 /** Something that goes wrong, or somebody who acts, while a plan is played. */
@@ -104,10 +107,18 @@ export const playWhole = async (options: WholePlayOptions): Promise<WholePlay> =
     watch.phase = name;
     watch.lenient = fault?.heals === name;
     for (let round = 1; ; round += 1) {
-      const common = { twin, store, between, hands, run: `rehearsal-${name}-${round}` };
+      const common = {
+        twin,
+        store,
+        between,
+        hands,
+        run: `rehearsal-${name}-${round}`,
+        ...(options.signal === undefined ? {} : { graceful: options.signal }),
+      };
       const result = await (name === 'rollback'
         ? playRun(cast, 'rollback', common)
         : playRun(cast, 'apply', { ...common, apply: { stages: [name] } }));
+      stopIf(options.signal);
       const again = round < rounds && takeUp(result, hands);
       if (!again) {
         failed += result.failures.length;
