@@ -254,6 +254,11 @@ export class Sandbox {
     this.#inner.cluster.put(nodeObject(this.scenario, node));
   }
 
+  /** Whether a new pod on that node would get an address now. */
+  givesAddresses(node: string): boolean {
+    return canAttach(this.estate, node, this.scenario.cluster.ipFamily);
+  }
+
   /** Ends timers and open watches. */
   stop(): void {
     this.#inner.cluster.stop();
@@ -275,7 +280,11 @@ export class Sandbox {
       anonymous: access.user,
       authenticate: (token) => userOfEksToken(token, access),
       rights: limited ? this.rights : null,
-      webhook: scenario.cluster.webhook,
+      // EKS runs its webhook with the cluster's Region as default.
+      webhook: {
+        ...(scenario.cluster.kind === 'eks' ? { injectRegion: scenario.cluster.region } : {}),
+        ...scenario.cluster.webhook,
+      },
       timings: scenario.cluster.timings,
     });
     seed(cluster, [...nodeObjects(scenario), ...access.objects, ...(scenario.kubernetes as JsonObject[])]);

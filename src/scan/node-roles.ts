@@ -38,7 +38,9 @@ export const nodeRoleSources = async (
     found.set(arn, sources);
   };
   for (const node of input.nodes)
-    if (node.role !== null) add(node.role, 'instance', node.instanceProfile ?? node.nodegroup ?? '');
+    // Auto Mode's nodes bring their own networking: their role is not one of those that the CNI lives on.
+    if (node.compute === 'auto') add(node.role, 'auto-mode', input.cluster);
+    else if (node.role !== null) add(node.role, 'instance', node.instanceProfile ?? node.nodegroup ?? '');
   for (const { name, role } of input.eks?.nodegroups ?? []) add(role, 'nodegroup', name);
   for (const { name, role } of input.eks?.fargateProfiles ?? []) add(role, 'fargate-profile', name);
   add(input.eks?.autoModeRole, 'auto-mode', input.cluster);
