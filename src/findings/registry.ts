@@ -40,6 +40,7 @@ import { nodeRoleNotReusable } from './rules/rl309-node-role-not-reusable.js';
 import { namedByArn } from './rules/rl310-named-by-arn.js';
 import { operatorLacksPermissions } from './rules/rl311-operator-lacks-permissions.js';
 import { issuerUnknown } from './rules/rl312-issuer-unknown.js';
+import { sessionTagsOff } from './rules/rl313-session-tags-off.js';
 import { nodeRoleCarriesCni } from './rules/rl401-node-role-carries-cni.js';
 import { nodeRoleShared } from './rules/rl402-node-role-shared.js';
 import { nodeRoleCarriesMore } from './rules/rl403-node-role-carries-more.js';
@@ -94,6 +95,7 @@ export const rules: readonly Rule[] = [
   namedByArn,
   operatorLacksPermissions,
   issuerUnknown,
+  sessionTagsOff,
   nodeRoleCarriesCni,
   nodeRoleShared,
   nodeRoleCarriesMore,

@@ -157,7 +157,10 @@ const findingText = (finding: Finding, style: Style, width: number, subject: boo
     finding.severity === 'block' && finding.acceptedBy === null
       ? `\n${' '.repeat(lead)}${style.dim(wrap(visible(`→ ${finding.remedy}`), width - lead - 2, ' '.repeat(lead + 2)))}`
       : '';
-  return `${indent}${paint(severity)} ${paint(finding.code)} ${text}${remedy}`;
+  // Commands are to be copied: they are not wrapped.
+  const commands = Array.isArray(finding.evidence.commands) && remedy !== '' ? finding.evidence.commands : [];
+  const told = commands.map((command) => `\n${' '.repeat(lead)}${visible(String(command))}`).join('');
+  return `${indent}${paint(severity)} ${paint(finding.code)} ${text}${remedy}${told}`;
 };
 
 /** The same as Markdown, for a pull request or a ticket. */

@@ -68,6 +68,24 @@ export const runbook = (plan: Plan, directory: string): string => {
         `| ${markdownText(move.id)} | ${markdownText(move.workloads.map((workload) => `${workload.kind} ${workload.name}`).join(', '))} | ${markdownText(`${move.from.broker} ${roleName(move.from.role, account)}`)} | ${markdownText(`${move.to?.mechanism ?? ''} ${roleName(move.to?.role ?? null, account)}`)} |`,
     ),
   ];
+  const owners = plan.findings.filter(
+    (finding) => finding.acceptedBy === null && Array.isArray(finding.evidence.commands),
+  );
+  if (owners.length > 0)
+    lines.push(
+      '',
+      '## For the owners of other accounts',
+      '',
+      'These moves wait for them: no credentials for their account were given. With credentials of that account, its owner runs:',
+      ...owners.flatMap((finding) => [
+        '',
+        `${markdownText(finding.subject.kind)} ${markdownText(finding.subject.name)} in account ${markdownText(String(finding.evidence.account ?? finding.subject.account ?? ''))}:`,
+        '',
+        '```sh',
+        ...(finding.evidence.commands as readonly unknown[]).map((command) => visible(String(command))),
+        '```',
+      ]),
+    );
   if (handoffs.length > 0) {
     lines.push(
       '',

@@ -102,8 +102,8 @@ export const containsOurs = (text: string, statement: Statement): boolean => {
 
 /**
  * Adds a statement to a trust policy as the smallest change: nothing where it is there already; a statement of its own
- * where that fits; else joined to a statement of ours that differs in its list of subjects only. What others wrote is
- * never changed. Refuses what IAM would not take.
+ * where that fits; else joined to a statement of ours that differs in its list of subjects only. For Pod Identity it is joined
+ * first, so that there is one statement a namespace. What others wrote is never changed. Refuses what IAM would not take.
  */
 export const addStatement = (text: string, statement: Statement, options: AddOptions = {}): Addition => {
   const document = parseTrust(text);
@@ -115,26 +115,35 @@ export const addStatement = (text: string, statement: Statement, options: AddOpt
   const dead = unrestorable(document);
   if (dead.length > 0) return deadPrincipals(dead);
   const limit = options.limit ?? Number.POSITIVE_INFINITY;
+  const own = alone(document, statement);
+  const shared = together(document, statement);
+  const order = joinableKey(statement)?.key.endsWith(':sub') === false ? [shared, own] : [own, shared];
+  const possible = order.filter((one) => one !== null);
+  const fitting = possible.find(({ size }) => size <= limit);
+  return fitting ?? tooLarge((possible.at(-1) as Changed).size, limit);
+};
+
+type Changed = Extract<Addition, { readonly is: 'changed' }>;
+
+const alone = (document: TrustDocument, statement: Statement): Changed => {
   const marked = withFreeSid(document, statement);
-  const alone = render(document, [...document.statements, marked]);
-  if (sizeOf(alone) <= limit) {
-    return { is: 'changed', text: alone, size: sizeOf(alone), sid: marked.Sid as string, joined: false };
-  }
+  const text = render(document, [...document.statements, marked]);
+  return { is: 'changed', text, size: sizeOf(text), sid: marked.Sid as string, joined: false };
+};
+
+/** The statement's values put into the list of one that is ours; null where none is like it. */
+const together = (document: TrustDocument, statement: Statement): Changed | null => {
   const place = document.statements.findIndex((one) => isOurs(one) && sameButList(one, statement) !== null);
   const host = document.statements[place];
   const key = host ? sameButList(host, statement) : null;
-  if (host && key) {
-    const values = [...valuesAt(host, key.operator, key.key), ...valuesAt(statement, key.operator, key.key)];
-    const joined = withValues(host, key.operator, key.key, [...new Set(values)]);
-    const together = render(
-      document,
-      document.statements.map((one, index) => (index === place ? joined : one)),
-    );
-    const size = sizeOf(together);
-    if (size <= limit) return { is: 'changed', text: together, size, sid: host.Sid as string, joined: true };
-    return tooLarge(size, limit);
-  }
-  return tooLarge(sizeOf(alone), limit);
+  if (!host || !key) return null;
+  const values = [...valuesAt(host, key.operator, key.key), ...valuesAt(statement, key.operator, key.key)];
+  const joined = withValues(host, key.operator, key.key, [...new Set(values)]);
+  const text = render(
+    document,
+    document.statements.map((one, index) => (index === place ? joined : one)),
+  );
+  return { is: 'changed', text, size: sizeOf(text), sid: host.Sid as string, joined: true };
 };
 
 const tooLarge = (size: number, limit: number): Refusal => ({
