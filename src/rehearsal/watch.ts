@@ -3,13 +3,12 @@ import { type JsonObject, listAt, textAt } from '../model/json.js';
 import type { Plan } from '../model/plan.js';
 import type { Stage } from '../model/words.js';
 import type { ContainerIdentity, PodIdentity } from '../sandbox/brokers/pod-identity.js';
-import type { Sandbox } from '../sandbox/sandbox.js';
 import { podView } from '../scan/pod-view.js';
 import { type AccessText, accessOf } from './access.js';
 import { objectOf, ownerTitle, podFromTemplate, type Subject, subjectsOf } from './estate-subjects.js';
 import type { IdentityModel } from './model.js';
 import { Reread } from './reread.js';
-import { forkTwin, type Twin } from './twin.js';
+import type { Twin } from './twin.js';
 import type { Write } from './writes.js';
 
 /** Something that must never be so, and is. */
@@ -56,6 +55,9 @@ export class Watch {
   readonly #pods = new Map<string, Set<string>>();
   readonly #owners = new Map<string, string>();
   readonly #dirty = new Set<string>();
+  /** What each pod was made of when it was asked last. */
+  readonly #asked = new Map<string, { readonly spec: unknown; readonly writes: number }>();
+  #writes = 0;
   readonly #found = new Map<string, Violation>();
   readonly #network: readonly string[];
   readonly #stopListening: () => void;
@@ -98,16 +100,14 @@ export class Watch {
   everything(): void {
     this.states += 1;
     this.#asksAll = true;
-    const peek = forkTwin(this.#twin);
     this.#reread.read(['all'], this.#twin.sandbox);
     for (const subject of this.#subjects.values()) {
-      this.#askNew(subject, peek.sandbox);
+      this.#askNew(subject);
       this.#askRunning(subject.title);
       this.#askAccess(subject);
     }
     this.#dirty.clear();
     this.#askNetwork();
-    peek.sandbox.stop();
     this.#asksAll = false;
   }
 
@@ -123,16 +123,15 @@ export class Watch {
   /** One write was carried out. */
   after(write: Write): void {
     this.states += 1;
+    this.#writes += 1;
     const { sandbox } = this.#twin;
     this.#reread.read(write.keys, sandbox);
-    const peek = forkTwin(this.#twin);
     for (const title of this.#touchedBy(write.keys)) {
       const subject = this.#subjects.get(title) as Subject;
-      this.#askNew(subject, peek.sandbox);
+      this.#askNew(subject);
       this.#askRunning(title);
       this.#askAccess(subject);
     }
-    peek.sandbox.stop();
     this.movements();
     if (write.keys.some((key) => /^(role|policy|associations?|all|workload:daemonsets)/.test(key))) this.#askNetwork();
   }
@@ -219,6 +218,7 @@ export class Watch {
       const title = this.#owners.get(key);
       if (title !== undefined) this.#pods.get(title)?.delete(key);
       this.#owners.delete(key);
+      this.#asked.delete(key);
       this.#dirty.delete(key);
       return;
     }
@@ -259,25 +259,30 @@ export class Watch {
     const subject = title === undefined ? undefined : this.#subjects.get(title);
     const node = textAt(pod, 'spec', 'nodeName');
     if (pod === null || subject === undefined || node === undefined || isOver(pod)) return;
+    // A pod that only started or got ready since has the same variables, the same token and the same place.
+    const last = this.#asked.get(key);
+    if (!this.#asksAll && last?.spec === pod['spec'] && last?.writes === this.#writes) return;
+    this.#asked.set(key, { spec: pod['spec'], writes: this.#writes });
     const identity = this.#ask(pod);
     this.#judge(subject, node, identity, `pod ${key}`);
     this.#compare(subject, node, pod, identity, `pod ${key}`);
   }
 
   /** A pod that would be created at this moment, wherever it can make a difference. */
-  #askNew(subject: Subject, peek: Sandbox): void {
-    const wanted = podFromTemplate(peek, subject);
+  #askNew(subject: Subject): void {
+    const { sandbox } = this.#twin;
+    const wanted = podFromTemplate(sandbox, subject);
     if (wanted === null) return;
     let pod: JsonObject;
     try {
-      pod = peek.cluster.create(wanted);
+      pod = sandbox.cluster.admitted(wanted);
     } catch (thrown) {
       this.#wrong(subject, `no new pod of ${subject.title} would be admitted: ${(thrown as Error).message}`);
       return;
     }
     for (const node of this.#nodesFor(subject)) {
       this.answers += 1;
-      const identity = peek.identityOfNew({ object: pod, node });
+      const identity = sandbox.identityOfNew({ object: pod, node });
       this.#judge(subject, node, identity, 'a pod that is created at this moment');
       this.#compare(subject, node, pod, identity, 'a pod that is created at this moment');
     }
@@ -320,13 +325,10 @@ export class Watch {
           .list('v1', 'Pod', subject.workload.ref.namespace)
           .find((pod) => ownerTitle(sandbox, pod) === subject.title) ?? null
       );
-    const peek = forkTwin(this.#options.start);
     try {
-      return peek.sandbox.cluster.create(wanted);
+      return sandbox.cluster.admitted(wanted);
     } catch {
       return null;
-    } finally {
-      peek.sandbox.stop();
     }
   }
 

@@ -46,6 +46,8 @@ export interface SimulatedCluster extends ClusterView {
   handle(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse>;
   /** Creates as an administrator through admission and defaults; throws ApiError. */
   create(object: JsonObject): JsonObject;
+  /** What `create` would store at this moment; nothing is stored, counted or used up. Throws ApiError. */
+  admitted(object: JsonObject): JsonObject;
   /** A token as a pod's projected volume would hold it. Null where the account is not there. Seconds: 3600 unless said. */
   tokenFor(
     namespace: string,
@@ -166,6 +168,14 @@ const clusterOf = (state: State): SimulatedCluster => {
         throw new ApiError(404, 'NotFound', `no kind ${String(object['kind'])} in ${String(object['apiVersion'])}`);
       }
       return createObject(state, found.kind, object, { ...controllerContext, user: admin });
+    },
+    admitted(object) {
+      const found = tableFor(String(object['apiVersion']), String(object['kind']));
+      if (found === null) {
+        throw new ApiError(404, 'NotFound', `no kind ${String(object['kind'])} in ${String(object['apiVersion'])}`);
+      }
+      // What is set on the copy (the webhook's misses, numbers) is nobody's.
+      return createObject({ ...state }, found.kind, object, { ...controllerContext, user: admin, unstored: true });
     },
     remove(apiVersion, kind, namespace, name) {
       const found = tableFor(apiVersion, kind);

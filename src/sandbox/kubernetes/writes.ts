@@ -28,6 +28,8 @@ export interface WriteContext {
   readonly user: User;
   readonly writer: Writer | null;
   readonly dryRun: boolean;
+  /** Everything happens as in earnest, webhooks included, and nothing is stored. */
+  readonly unstored?: boolean;
 }
 export const controllerContext: WriteContext = {
   user: { name: 'system:kube-controller-manager', groups: ['system:masters'] },
@@ -109,7 +111,7 @@ export const createObject = (state: State, kind: Kind, body: KubeObject, context
   if (wrong.length > 0) throw invalid(kind, name, wrong);
   if (state.store.get(table, objectKey(object)) !== null) throw alreadyExists(kind, name);
   object = managed(state, null, object, context);
-  return context.dryRun ? object : state.store.put(table, object);
+  return context.dryRun || context.unstored === true ? object : state.store.put(table, object);
 };
 
 const establishedCrd = (state: State, crd: KubeObject): KubeObject => {
