@@ -1,11 +1,20 @@
 import type { ErrorData } from '../model/error.js';
 import type { Message } from '../model/message.js';
 import { plainStyle } from '../model/style.js';
+import { quietJson } from '../model/text.js';
 import type { Host } from './host.js';
 import type { Streams } from './streams.js';
 
 /** `--json`: standard output is one document, or one event a line; errors are one JSON object on standard error. */
-export const jsonHost = (streams: Streams, events: boolean): Host => ({
+export const jsonHost = (raw: Streams, events: boolean): Host => hostOn(quieted(raw), events);
+
+const quieted = (streams: Streams): Streams => ({
+  ...streams,
+  out: (text) => streams.out(quietJson(text)),
+  err: (text) => streams.err(quietJson(text)),
+});
+
+const hostOn = (streams: Streams, events: boolean): Host => ({
   style: plainStyle,
   width: 80,
   say(message: Message) {

@@ -9,6 +9,16 @@ export const visible = (text: string): string =>
     (found) => `\\u{${(found.codePointAt(0) ?? 0).toString(16)}}`,
   );
 
+/**
+ * JSON text that says the same and does nothing to a terminal: JSON escapes C0 controls only, and C1 controls (U+009B begins escape
+ * sequences) and direction marks may stand in it as they are.
+ */
+export const quietJson = (text: string): string =>
+  text.replace(
+    /[\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g,
+    (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+
 /** At most that many characters, with an ellipsis in the middle of what is cut: ends of names tell most. */
 export const shorten = (text: string, width: number): string => {
   if (text.length <= width) return text;

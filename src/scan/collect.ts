@@ -14,6 +14,7 @@ import { discoveredIssuer } from './issuers.js';
 import { type ClusterPart, type OnPart, readCluster } from './kubernetes.js';
 import { defaultScanOptions, type ScanOptions } from './options.js';
 import { withAddons } from './owners.js';
+import { quietAnnotations } from './quiet-annotations.js';
 import { liveSource } from './source.js';
 import { wantedRoles } from './wanted-roles.js';
 import { readWebhook } from './webhook.js';
@@ -181,7 +182,7 @@ export const scan = async (clients: ReadClients, given: Partial<ScanOptions> = {
     kind,
     audience: audienceOf(kind, partition),
   });
-  return {
+  return quietAnnotations({
     format: 'rolelift.inventory/1',
     source: 'live',
     cluster,
@@ -204,7 +205,7 @@ export const scan = async (clients: ReadClients, given: Partial<ScanOptions> = {
     accounts: accounts.accounts,
     objects: [...part.objects, ...management.objects].sort(byKey(({ ref }) => refKey(ref))),
     gaps: gaps.list(),
-  };
+  });
 };
 
 const issuersOf = (

@@ -10,6 +10,7 @@ import { parseCommandLine, splitWords } from './command-line.js';
 import { createGaps, type Gaps } from './gaps.js';
 import { readCluster } from './kubernetes.js';
 import { readManifestObjects } from './manifest-objects.js';
+import { quietAnnotations } from './quiet-annotations.js';
 import { memorySource } from './source.js';
 import { readWebhook } from './webhook.js';
 
@@ -145,7 +146,7 @@ export const readManifests = async (directory: string, given: Partial<ManifestOp
     closedVpc: false,
     facts: platform.facts,
   };
-  return {
+  return quietAnnotations({
     format: 'rolelift.inventory/1',
     source: 'manifests',
     cluster,
@@ -176,7 +177,7 @@ export const readManifests = async (directory: string, given: Partial<ManifestOp
     accounts: accountId === '' ? [] : [{ id: accountId, quotas: {}, credentials: 'none' }],
     objects: part.objects,
     gaps: gaps.list(),
-  };
+  });
 };
 
 /** Marks flags of an install that stands for one that is not among the manifests. */

@@ -37,8 +37,8 @@ export const nodeRoleSources = async (
     sources.set(`${kind}/${name}`, { kind, name });
     found.set(arn, sources);
   };
+  // Auto Mode's nodes bring their own networking: their role is not one of those that the CNI lives on.
   for (const node of input.nodes)
-    // Auto Mode's nodes bring their own networking: their role is not one of those that the CNI lives on.
     if (node.compute === 'auto') add(node.role, 'auto-mode', input.cluster);
     else if (node.role !== null) add(node.role, 'instance', node.instanceProfile ?? node.nodegroup ?? '');
   for (const { name, role } of input.eks?.nodegroups ?? []) add(role, 'nodegroup', name);

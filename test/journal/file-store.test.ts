@@ -86,6 +86,34 @@ describe('a journal in a file', () => {
     expect(await codeOf(writeFileAtomically(path.join(directory, 'plan.json'), 'x'))).toBe('RL813');
   });
 
+  it('has each line on the disk before it says so', async () => {
+    const order: string[] = [];
+    let length = 0;
+    const slow: JournalFile = {
+      read: async () => Buffer.alloc(0),
+      write: async (added, position) => {
+        length = position + added.length;
+        order.push('written');
+      },
+      truncate: async () => {},
+      sync: async () => {
+        await new Promise((resolve) => setImmediate(resolve));
+        order.push('synced');
+      },
+      isStillThere: async (wanted) => length === wanted,
+      close: async () => {},
+    };
+    const journal = await openJournal(
+      fileStore('j', async () => slow),
+      { clock, run: 'run-1' },
+    );
+    for (const event of [header, begun]) {
+      await journal.append(event);
+      order.push('told');
+    }
+    expect(order).toEqual(['written', 'synced', 'told', 'written', 'synced', 'told']);
+  });
+
   it('says what is durable when the disk is full, and writes nothing more', async () => {
     let room = 400;
     let bytes = Buffer.alloc(0);

@@ -114,6 +114,13 @@ describe('the rights that are printed', () => {
     expect(granted('apply', {}, { lock: null }).filter((text) => text.includes('leases'))).toEqual([]);
   });
 
+  it('hold for apply whatever its rollback needs (H25)', () => {
+    for (const wishes of [{}, { target: 'pod-identity', sdkKnown: ['*'] }, { retireTrust: true }] as const) {
+      const forApply = new Set(granted('apply', wishes));
+      expect(granted('rollback', wishes).filter((text) => !forApply.has(text))).toEqual([]);
+    }
+  });
+
   it('are the same whenever they are asked for', () => {
     const once = JSON.stringify(needsOf(planFor(), 'apply', common));
     expect(JSON.stringify(needsOf(planFor(), 'apply', common))).toBe(once);
