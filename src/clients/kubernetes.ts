@@ -1,10 +1,11 @@
-import { at, isObject, type JsonObject, listAt, textAt } from '../model/json.js';
+import { at, isObject, type Json, type JsonObject, listAt, textAt } from '../model/json.js';
 import type { CreateOptions, KubernetesWriter, ListOptions } from '../model/ports.js';
 import { groupOf, type KubernetesRef } from '../model/resource.js';
 import { KubernetesCalls, type KubernetesClientOptions } from './kube-calls.js';
 import { Discovery } from './kube-discovery.js';
 import { guessedPlural, pathOf, pathOfRef, type ResourceName } from './kube-paths.js';
 import { KubernetesError } from './kubernetes-errors.js';
+import { withoutFieldSets } from './list-text.js';
 import { ownedPods } from './owned-pods.js';
 import { RolloutWatch } from './rollout-watch.js';
 
@@ -47,6 +48,7 @@ export class KubernetesClient implements KubernetesWriter {
       {
         method: 'GET',
         path,
+        read: withoutFieldSets,
         query: {
           limit: String(this.#options.pageSize ?? 500),
           continue: token,
@@ -79,8 +81,8 @@ export class KubernetesClient implements KubernetesWriter {
           const items = listAt(page, 'items')
             .filter(isObject)
             .filter((item) => seen === null || !seen.has(textAt(item, 'metadata', 'uid') ?? ''))
-            // Items of a list carry neither kind nor apiVersion.
-            .map((item) => ({ ...item, apiVersion, kind }));
+            // Items of a list carry neither kind nor apiVersion. They are this page's own: no need for a second copy of each.
+            .map((item) => Object.assign(item as Record<string, Json>, { apiVersion, kind }) as JsonObject);
           for (const item of items) told.add(textAt(item, 'metadata', 'uid') ?? '');
           yield { items, resourceVersion: textAt(page, 'metadata', 'resourceVersion') ?? '' };
         }

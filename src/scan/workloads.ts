@@ -57,7 +57,9 @@ export const readWorkloads = async (
   const known = new Map<string, Known>();
   const workloads = new Map<string, Mutable>();
   const pods: { pod: Pod; owner: OwnerLink | null; bare: Workload | null }[] = [];
-  const lists = pLimit(source.live ? 3 : 1);
+  // The long lists one after another (the next page is on its way meanwhile), or several pages of each stand in memory at once.
+  const long = pLimit(1);
+  const short = pLimit(source.live ? 3 : 1);
 
   const template = (object: JsonObject): void => {
     const ref = refOf(object);
@@ -71,11 +73,11 @@ export const readWorkloads = async (
     workloads.set(uid === '' ? refKey(ref) : uid, { ...workload, pods: [] });
   };
   const readTemplates = templateKinds.map(({ apiVersion, kind }) =>
-    lists(async () => {
+    long(async () => {
       for await (const object of source.list(apiVersion, kind, hides)) template(object);
     }),
   );
-  const readPods = lists(async () => {
+  const readPods = long(async () => {
     for await (const object of source.list('v1', 'Pod', ['which pods run, where, and with which variables'])) {
       if (!isLive(object)) continue;
       const pod = podOf(object, book.keysOf, pool);
@@ -87,7 +89,7 @@ export const readWorkloads = async (
   });
   const customs = new Map<string, JsonObject>();
   const readCustoms = listedKinds.map(({ apiVersion, kind }) =>
-    lists(async () => {
+    short(async () => {
       for await (const object of source.list(apiVersion, kind)) customs.set(refKey(refOf(object)), object);
     }),
   );
