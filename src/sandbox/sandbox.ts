@@ -251,7 +251,9 @@ export class Sandbox {
     const node = { ...given, ready: false };
     const home = this.world.accounts.get(this.scenario.cluster.account);
     if (home !== undefined) addInstance(home, this.scenario, node);
-    this.#inner.cluster.put(nodeObject(this.scenario, node));
+    const object = nodeObject(this.scenario, node);
+    const status = isObject(object['status']) ? object['status'] : {};
+    this.#inner.cluster.put({ ...object, status: { ...status, conditions: [] } });
   }
 
   /** Whether a new pod on that node would get an address now. */

@@ -3,7 +3,7 @@ import { isAws, isDenied } from '../model/aws-error.js';
 import { type JsonObject, listAt, textAt } from '../model/json.js';
 import { allows } from '../trust/evaluate.js';
 import { everyPage, inlinePolicy } from './iam-policies.js';
-import { guardParam, isNodeReady, stillOnNodeRole, troubleSince } from './node-role-watch.js';
+import { guardParam, isNodeReady, stillOnNodeRoleAfterWait, troubleSince } from './node-role-watch.js';
 import { accountParam } from './params.js';
 import { createdAt, isLive } from './pods.js';
 import { roleUse } from './role-policy.js';
@@ -81,9 +81,11 @@ const newestOf = (ctx: ReadCtx, steps: readonly string[]): number | null => {
 const lookAtNodes = async (ctx: ReadCtx, evidence: z.infer<typeof newNode>): Promise<Seen> => {
   const since = newestOf(ctx, evidence.since);
   if (since === null) return notSeen('what it waits for is not applied yet');
-  const wrong = await stillOnNodeRole(ctx, evidence.guard);
+  const wrong = await stillOnNodeRoleAfterWait(ctx, evidence.guard);
   if (evidence.watch) {
-    const trouble = await troubleSince(ctx, since - 1_000);
+    // Without the policy a pod that lives on the node role can do nothing.
+    const bare = wrong[0] === undefined ? null : `${wrong[0].subject.name}: ${String(wrong[0].found)}`;
+    const trouble = (await troubleSince(ctx, since - 1_000)) ?? bare;
     if (trouble !== null)
       throw stepError('RL873', 'nodes lost what they need since the policy left their role', {
         cause: trouble,

@@ -188,7 +188,7 @@ export const restartWorkload = defineStep<RestartWorkloadParams>({
   },
 
   async undo(ctx, step, record): Promise<UndoOutcome> {
-    const { workload, identity, firstNode } = step.params;
+    const { workload, identity } = step.params;
     const pointer = markPointer(workload);
     const { how, edited } = await restoreFields(
       ctx.kubernetes(),
@@ -203,9 +203,7 @@ export const restartWorkload = defineStep<RestartWorkloadParams>({
       record.preimage,
     );
     if (edited.is === 'gone') return { is: 'done', how: 'gone', note: 'the workload is not there any more' };
-    // A restart that EKS began itself (update-addon) is let come to its end first.
-    const rolling = edited.is === 'written' || firstNode !== undefined;
-    return shedIdentity(ctx, step, how, edited.object, rolling, identity);
+    return shedIdentity(ctx, step, how, edited.object, edited.is === 'written', identity);
   },
 });
 

@@ -164,17 +164,20 @@ export const replacePods = async (
     if (bad.length === 0) return [];
     // What runs on every node is replaced on few at a time: nodes may depend on it.
     const share = Math.max(1, Math.floor(pods.length / (workload.kind === 'DaemonSet' ? 10 : 4)));
-    const wanted = pods.length;
+    // Those that do not work go first; what was not Ready before is not waited for after.
+    bad.sort((left, right) => Number(isReady(left)) - Number(isReady(right)));
     for (let start = 0; start < bad.length; start += share) {
       const batch = bad.slice(start, start + share);
+      const taken = new Set(batch.map(podUid));
+      const others = (await livePods(ctx, workload)).filter((pod) => isReady(pod) && !taken.has(podUid(pod)));
+      const wanted = others.length + batch.length;
       for (const pod of batch) await kubernetes.remove(podRef(pod), podUid(pod));
-      const gone = new Set(batch.map(podUid));
       await ctx.until(why, ctx.settings.rolloutTimeoutMs, async () => {
         const object = await kubernetes.get(workloadRef(workload));
         if (object === null) return true;
         const desired = numberAt(object, 'spec', 'replicas') ?? wanted;
         const live = await livePods(ctx, workload);
-        if (live.some((pod) => gone.has(podUid(pod)))) return null;
+        if (live.some((pod) => taken.has(podUid(pod)))) return null;
         return live.filter(isReady).length >= Math.min(desired, wanted) ? true : null;
       });
     }

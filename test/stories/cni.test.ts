@@ -46,12 +46,14 @@ const play = async ({ scenario, options = {}, profiles }: Play) => {
   await story.clock.advance(25 * hour);
   const waiting = await story.apply(plan, { stages: ['retire'] });
   const nodes = profiles.map((profile) => join(story.sandbox, profile));
+  await story.clock.advance(60_000);
   await scaleUp(story, 9);
   await story.clock.advance(120_000);
   for (const node of nodes) expect(nodeIsReady(story.sandbox, node)).toBe(true);
   const stripped = await story.apply(plan, { stages: ['retire'] });
   await story.clock.advance(5_000);
   const later = profiles.map((profile) => join(story.sandbox, profile));
+  await story.clock.advance(60_000);
   await scaleUp(story, 14);
   await story.clock.advance(120_000);
   for (const node of later) expect(nodeIsReady(story.sandbox, node)).toBe(true);
