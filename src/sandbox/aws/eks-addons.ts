@@ -17,6 +17,7 @@ import {
   storeCluster,
   text,
   texts,
+  trustsPods,
 } from './eks-call.js';
 import { installAgent, removeAgent } from './pod-identity-agent.js';
 import type { AddonRecord, AssociationRecord, EksCluster, UpdateRecord } from './records.js';
@@ -87,6 +88,7 @@ const associate = (call: EksCall, cluster: EksCluster, addon: AddonRecord): EksC
     if (serviceAccount === '' || role === '') throw badParameter('serviceAccount and roleArn are required');
     eksMay(call, 'eks:CreatePodIdentityAssociation', cluster.arn);
     passRole(call, role);
+    trustsPods(call, role);
     const old = next.associations[`${namespace}/${serviceAccount}`];
     if (old && old.ownerArn !== addon.arn)
       throw inUse(`Association for ${namespace}/${serviceAccount} already exists: ${old.id}`);

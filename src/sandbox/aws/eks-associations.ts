@@ -17,6 +17,7 @@ import {
   storeCluster,
   text,
   texts,
+  trustsPods,
 } from './eks-call.js';
 import { AwsFault } from './fault.js';
 import type { AssociationRecord, EksCluster } from './records.js';
@@ -131,6 +132,7 @@ export const associationOperations = {
     if (again) return { association: full(cluster.name, again) };
     const { role, targetRole, untagged, policy } = wanted(call);
     passRole(call, role);
+    trustsPods(call, role, untagged);
     const made = newAssociation(call, cluster, {
       namespace,
       serviceAccount,
@@ -151,6 +153,7 @@ export const associationOperations = {
     if (found.ownerArn !== null) throw badRequest(`Association ${found.id} is managed by ${found.ownerArn}`);
     const role = text(call.body['roleArn']) ?? found.role;
     passRole(call, role);
+    trustsPods(call, role, call.body['disableSessionTags'] === true || found.disableSessionTags);
     const target = text(call.body['targetRoleArn']);
     const targetRole = target === undefined ? found.targetRole : target === '' ? null : target;
     const record: AssociationRecord = {

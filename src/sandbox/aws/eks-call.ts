@@ -3,6 +3,7 @@ import type { ClusterView } from '../contract.js';
 import type { Account, World } from './account.js';
 import { type Caller, demand } from './caller.js';
 import { AwsFault } from './fault.js';
+import { namesAction, statementsOf } from './policy-language.js';
 import type { EksCluster } from './records.js';
 
 /** One call of EKS's REST API. */
@@ -62,6 +63,20 @@ export const passRole = (call: EksCall, role: string): void => {
   if (!new RegExp(`^arn:${call.account.partition}:iam::${call.account.id}:role/`).test(role))
     throw badParameter(`Role ARN ${role} must be in the same account as the cluster`);
   if (!call.world.role(role, call.lag)) throw badParameter(`The role provided doesn't exist: ${role}`);
+};
+
+const agent = 'pods.eks.amazonaws.com';
+
+/** EKS looks whether a role's trust names its agent for both actions; conditions are left to STS (EKS User Guide, Pod Identity role). */
+export const trustsPods = (call: EksCall, role: string, untagged = false): void => {
+  const statements = statementsOf(call.world.role(role, call.lag)?.trust ?? '') ?? [];
+  const admits = (action: string): boolean =>
+    statements.some(
+      (each) =>
+        each.effect === 'Allow' && (each.principals?.['Service'] ?? []).includes(agent) && namesAction(each, action),
+    );
+  if (!admits('sts:AssumeRole') || !(untagged || admits('sts:TagSession')))
+    throw badParameter('Trust policy of the role provided is invalid');
 };
 
 export const seconds = (at: number): number => Math.round(at) / 1000;

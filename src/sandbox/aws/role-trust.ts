@@ -44,6 +44,7 @@ const idOf = (world: World, name: string): string => {
 export const acceptTrust = (world: World, account: string, text: string): Texts => {
   const statements = statementsOf(text);
   if (!statements) throw malformed('This policy contains invalid Json');
+  checkForm(text);
   const size = countedSize(text);
   const quota = world.accounts.get(account)?.quotas.get('AssumeRolePolicySizeQuota') ?? 2048;
   if (size > quota) throw new AwsFault('LimitExceeded', 409, `Cannot exceed quota for ACLSizePerRole: ${quota}`);
@@ -71,6 +72,37 @@ export const acceptTrust = (world: World, account: string, text: string): Texts 
         throw malformed(`Invalid principal in policy: "SERVICE":"${name}"`);
   }
   return Object.fromEntries(ids);
+};
+
+const documentFields = ['Version', 'Id', 'Statement'];
+const statementFields = [
+  'Sid',
+  'Effect',
+  'Principal',
+  'NotPrincipal',
+  'Action',
+  'NotAction',
+  'Resource',
+  'NotResource',
+  'Condition',
+];
+const versions = ['2012-10-17', '2008-10-17'];
+const operators =
+  /^(?:(?:ForAllValues|ForAnyValue):)?(?:String(?:Not)?(?:Equals|Like)|String(?:Not)?EqualsIgnoreCase|(?:Numeric|Date)(?:(?:Not)?Equals|(?:Less|Greater)Than(?:Equals)?)|Bool|BinaryEquals|(?:Not)?IpAddress|Arn(?:Not)?(?:Equals|Like)|Null)(?:IfExists)?$/;
+
+/** Fields, version and operators are those of the grammar and no others (IAM User Guide, grammar of the JSON policy language). */
+const checkForm = (text: string): void => {
+  const document = JSON.parse(text) as Record<string, unknown>;
+  const syntax = malformed('Syntax errors in policy.');
+  if (!Object.keys(document).every((field) => documentFields.includes(field))) throw syntax;
+  if (document['Version'] !== undefined && !versions.includes(document['Version'] as string)) throw syntax;
+  for (const statement of [document['Statement']].flat() as Record<string, unknown>[]) {
+    if (!Object.keys(statement).every((field) => statementFields.includes(field))) throw syntax;
+    if (statement['Action'] === undefined && statement['NotAction'] === undefined)
+      throw malformed('Missing required field Action');
+    for (const operator of Object.keys((statement['Condition'] as object | undefined) ?? {}))
+      if (!operators.test(operator)) throw malformed(`Invalid Condition type : ${operator}`);
+  }
 };
 
 const hasResource = (text: string): boolean => {

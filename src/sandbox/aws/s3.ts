@@ -138,6 +138,7 @@ export const s3 = (call: S3Call): HttpResponse => {
     check('s3:ListBucket', arn);
     if (call.request.method === 'GET' || call.request.method === 'HEAD') return list(call, bucket, url.searchParams);
     if (call.request.method === 'PUT') return { status: 200, headers: {}, body: '' };
+    if (call.request.method === 'DELETE') return { status: 204, headers: {}, body: '' };
     throw new AwsFault('MethodNotAllowed', 405, 'The specified method is not allowed against this resource.');
   }
   switch (call.request.method) {

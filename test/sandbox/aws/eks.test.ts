@@ -165,8 +165,9 @@ describe('EKS', () => {
   it('needs sts:TagSession unless session tags are switched off', async () => {
     const bare = { ...podsTrust.Statement[0], Action: 'sts:AssumeRole' };
     const record = aws.world.accounts.get(account)!.roles.get('app')!;
-    aws.world.accounts.get(account)!.roles.set('app', { ...record, trust: JSON.stringify({ Statement: [bare] }) });
     await associate();
+    aws.world.accounts.get(account)!.roles.set('app', { ...record, trust: JSON.stringify({ Statement: [bare] }) });
+    await expect(associate({ serviceAccount: 'tagged' })).rejects.toMatchObject({ name: 'InvalidParameterException' });
     await associate({ serviceAccount: 'plain', disableSessionTags: true });
     expect((await credentials('token|a|b|pods.eks.amazonaws.com|p')).status).toBe(400);
     expect((await credentials('token|a|plain|pods.eks.amazonaws.com|p')).status).toBe(200);
