@@ -22,18 +22,23 @@ const shownFailures = 10;
 /** The verdict of a rehearsal, for people. */
 export const rehearsalText = (facts: RehearsalFacts, style: Style, width: number): string => {
   const faults = Object.entries(facts.faults).map(([name, times]) => `${name} (${times})`);
+  const indented = (text: string): string => `  ${wrap(visible(text), width - 2, '  ')}`;
   const lines = [
     facts.passed
       ? `${style.good('✓')} the rehearsal passed`
       : `${style.bad('✗')} the rehearsal failed: ${counted(facts.failures.length, 'failure')}`,
-    `  ${counted(facts.states, 'state')} checked, ${counted(facts.answers, 'answer')} asked; ${counted(facts.playedInFull, 'run')} played in full, ${counted(facts.interruptionPoints, 'interruption point')}`,
+    indented(
+      `${counted(facts.states, 'state')} checked, ${counted(facts.answers, 'answer')} asked; ${counted(facts.playedInFull, 'run')} played in full, ${counted(facts.interruptionPoints, 'interruption point')}`,
+    ),
     ...(facts.alikePoints === 0
       ? []
       : [
           `  ${counted(facts.alikePoints, 'more interruption point')} of moves that differ from played ones in names alone`,
         ]),
-    ...(faults.length === 0 ? [] : [`  faults: ${faults.join(', ')}`]),
-    `  the real run: about ${counted(facts.estimate.calls, 'API call')}, ${counted(facts.estimate.restarts, 'restart')}, ${facts.estimate.minutes} minutes without people and soaks`,
+    ...(faults.length === 0 ? [] : [indented(`faults: ${faults.join(', ')}`)]),
+    indented(
+      `the real run: about ${counted(facts.estimate.calls, 'API call')}, ${counted(facts.estimate.restarts, 'restart')}, ${facts.estimate.minutes} minutes without people and soaks`,
+    ),
   ];
   for (const failure of facts.failures.slice(0, shownFailures))
     lines.push(
