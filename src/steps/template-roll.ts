@@ -170,7 +170,8 @@ export const replacePods = async (
       const batch = bad.slice(start, start + share);
       const taken = new Set(batch.map(podUid));
       const others = (await livePods(ctx, workload)).filter((pod) => isReady(pod) && !taken.has(podUid(pod)));
-      const wanted = others.length + batch.length;
+      // One that its controller replaces at the same moment is not counted twice.
+      const wanted = Math.min(pods.length, others.length + batch.length);
       for (const pod of batch) await kubernetes.remove(podRef(pod), podUid(pod));
       await ctx.until(why, ctx.settings.rolloutTimeoutMs, async () => {
         const object = await kubernetes.get(workloadRef(workload));
