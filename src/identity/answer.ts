@@ -112,7 +112,9 @@ const verdictOf = (
   const family = sdk?.family ?? null;
   // What an SDK is too old to know it does not even ask.
   for (const link of sdk?.blindTo ?? []) offers.delete(link);
-  const outcomes = allOutcomes(family, offers);
+  // One source that answers is the same to every SDK: no need to ask each of a thousand pods' dozen chains.
+  const single = offers.size <= 1 && [...offers.values()].every((offer) => offer.assumable !== 'no');
+  const outcomes = allOutcomes(family ?? (single ? 'botocore' : null), offers);
   const worst = worstOf(outcomes);
   const reachesMetadata = worst.wins === metadata.offer && worst.failed === null;
   const refused = [

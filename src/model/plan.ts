@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { canonical, type Digest, digestOf } from './canonical.js';
+import { type Digest, digestOf } from './canonical.js';
 import { findingSchema } from './finding.js';
 import type { DeepReadonly, JsonObject } from './json.js';
 import { refSchema, subjectSchema } from './resource.js';
@@ -110,8 +110,7 @@ const digested = (plan: Omit<Plan, 'digest' | 'id'>): unknown => {
   return { ...body, moves: bare(body.moves), steps: bare(body.steps) };
 };
 
-export const planDigest = (plan: Omit<Plan, 'digest' | 'id'>): Digest =>
-  digestOf(JSON.parse(canonical(digested(plan))));
+export const planDigest = (plan: Omit<Plan, 'digest' | 'id'>): Digest => digestOf(digested(plan));
 
 /** Completes a plan with its digest and id: the cluster's name and the first six digits of the digest. */
 export const sealPlan = (plan: Omit<Plan, 'digest' | 'id'>): Plan => {
