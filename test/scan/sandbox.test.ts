@@ -1,13 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { createClients } from '../../src/clients/clients.js';
 import { inventorySchema } from '../../src/model/inventory.js';
-import { createSandbox } from '../../src/sandbox/sandbox.js';
+import type { JsonObject } from '../../src/model/json.js';
+import { defaultPlanOptions } from '../../src/model/options.js';
+import { plan } from '../../src/planner/plan.js';
+import { type Authorise, createSandbox } from '../../src/sandbox/sandbox.js';
 import { loadScenario } from '../../src/sandbox/scenario.js';
 import { scan } from '../../src/scan/collect.js';
 
 /** A scan through the real clients, every request answered by the sandbox inside this process. */
-const scanned = async (name: string) => {
-  const sandbox = createSandbox({ scenario: loadScenario(name) });
+const scanned = async (name: string, authorise: Authorise | null = null) => {
+  const sandbox = createSandbox({ scenario: loadScenario(name), authorise });
   await sandbox.settled();
   const server = 'http://sandbox.invalid';
   const clients = await createClients({
@@ -49,5 +52,57 @@ describe('a scan of the sandbox', () => {
     expect(inventory.addons.find(({ name }) => name === 'vpc-cni')).toMatchObject({ requiresIam: true });
     expect(inventory.nodeRoles.filter(({ inUse, sharingKnown }) => inUse && sharingKnown)).toHaveLength(2);
     expect(inventory.policies.some(({ arn }) => arn.endsWith(':policy/AmazonEKS_CNI_Policy'))).toBe(true);
+  });
+});
+
+describe('a scan with the rights of a viewer', () => {
+  const role = (rules: JsonObject[]): JsonObject => ({
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'ClusterRole',
+    metadata: { name: 'viewer' },
+    rules,
+  });
+  const read = ['get', 'list', 'watch'];
+  // What `view` gives: workloads and accounts in namespaces, but no nodes, no bindings, nothing of the cluster.
+  const viewer = role([
+    { apiGroups: [''], resources: ['pods', 'serviceaccounts', 'namespaces', 'configmaps'], verbs: read },
+    { apiGroups: ['apps', 'batch'], resources: ['*'], verbs: read },
+  ]);
+  const iam = (...actions: string[]) => ({
+    Version: '2012-10-17',
+    Statement: [{ Effect: 'Allow', Action: actions, Resource: '*' }],
+  });
+
+  it('is a part of the estate with gaps that say what they hide, and a plan of it that moves nothing on a guess', async () => {
+    const inventory = await scanned('demo', { rbac: [viewer], iam: iam('eks:*', 'sts:GetCallerIdentity') });
+    expect(inventorySchema.safeParse(JSON.parse(JSON.stringify(inventory))).error).toBeUndefined();
+    expect(inventory.workloads.length).toBeGreaterThan(5);
+    expect(inventory.nodes).toEqual([]);
+    expect(inventory.roles).toEqual([]);
+    const areas = inventory.gaps.map(({ area }) => area);
+    expect(areas).toEqual(expect.arrayContaining(['kubernetes:nodes', 'kubernetes:rolebindings']));
+    expect(areas.some((area) => area.startsWith('iam:'))).toBe(true);
+    for (const gap of inventory.gaps) expect(gap.reason).not.toMatch(/[\u0000-\u001f]/);
+    const made = plan(inventory, defaultPlanOptions, { createdAt: '2026-11-22T00:00:00Z', tool: 'test' });
+    expect(made.complete).toBe(false);
+    expect(made.moves.length).toBeGreaterThan(0);
+    expect(made.moves.filter((move) => move.steps.length > 0)).toEqual([]);
+  });
+
+  it('reads all the same where only one thing is refused', async () => {
+    const whole = await scanned('demo');
+    const { gaps, ...rest } = await scanned('demo', {
+      iam: {
+        Version: '2012-10-17',
+        Statement: [
+          { Effect: 'Allow', Action: '*', Resource: '*' },
+          { Effect: 'Deny', Action: 'iam:GetAccountSummary', Resource: '*' },
+        ],
+      },
+    });
+    expect(gaps).toHaveLength(1);
+    expect({ ...rest.accounts[0], quotas: whole.accounts[0]?.quotas }).toEqual(whole.accounts[0]);
+    expect(rest.workloads.map(({ ref }) => ref)).toEqual(whole.workloads.map(({ ref }) => ref));
+    expect(rest.roles).toEqual(whole.roles);
   });
 });
