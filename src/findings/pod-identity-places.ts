@@ -86,7 +86,17 @@ export const podIdentityObstacles = (estate: Estate, use: WorkloadUse): readonly
     (name) => running.has(name) || at(view, 'nodeSelector', 'eks.amazonaws.com/compute-type') === 'hybrid',
   );
   const powerless = [...of('ec2')].filter((name) => deniedNodes(inventory).has(name));
+  // Where there is no agent at all the plan installs it; one that is there and misses nodes is somebody's choice, or broken.
+  const lacking = nodesWithoutAgent(estate, use);
+  const present =
+    inventory.addons.some(({ name }) => name === 'eks-pod-identity-agent') ||
+    inventory.nodes.some((node) => node.compute === 'ec2' && node.agentReady);
   return [
+    ...(present && lacking.length > 0
+      ? [
+          `the Pod Identity agent is not ready on ${lacking.slice(0, 3).join(', ')}${lacking.length > 3 ? ` and ${lacking.length - 3} more nodes` : ''}`,
+        ]
+      : []),
     ...(powerless.length > 0
       ? [
           `the role of node ${sorted(powerless)[0]}${powerless.length > 1 ? ` (and ${powerless.length - 1} more)` : ''} may not call eks-auth:AssumeRoleForPodIdentity`,

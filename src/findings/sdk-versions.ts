@@ -9,6 +9,8 @@ export { atLeast, sdkMinimums, sdkNameOf, supports } from '../identity/sdk.js';
 
 export interface ContainerSdk {
   readonly container: string;
+  /** Null where it is not known. */
+  readonly sdk: string | null;
   readonly verdict: 'supported' | 'too-old' | 'unknown';
   readonly why: string;
 }
@@ -42,11 +44,13 @@ const judge = (
 ): ContainerSdk => {
   const answer = supports(found.sdk, found.version, mechanism);
   const said = `${found.sdk} ${found.version} (${by})`;
-  if (answer === null) return { container, verdict: 'unknown', why: `${said} is not in the table of versions` };
+  const sdk = sdkNameOf(found.sdk);
+  if (answer === null) return { container, sdk, verdict: 'unknown', why: `${said} is not in the table of versions` };
   return answer
-    ? { container, verdict: 'supported', why: said }
+    ? { container, sdk, verdict: 'supported', why: said }
     : {
         container,
+        sdk,
         verdict: 'too-old',
         why: `${said} is older than ${mechanism === 'irsa' ? sdkMinimums[sdkNameOf(found.sdk) as string]?.irsa : sdkMinimums[sdkNameOf(found.sdk) as string]?.podIdentity}`,
       };
@@ -61,15 +65,20 @@ const containerSdk = (
   const vouched = vouchedFor(use.workload, options.sdkKnown);
   if (vouched !== null) {
     if (vouched.sdk === null)
-      return { container: container.name, verdict: 'supported', why: `--sdk-known ${vouched.text}` };
+      return { container: container.name, sdk: null, verdict: 'supported', why: `--sdk-known ${vouched.text}` };
     const parsed = parseSdk(vouched.sdk);
     return parsed === null
-      ? { container: container.name, verdict: 'unknown', why: `--sdk-known ${vouched.text} is not SDK/VERSION` }
+      ? {
+          container: container.name,
+          sdk: null,
+          verdict: 'unknown',
+          why: `--sdk-known ${vouched.text} is not SDK/VERSION`,
+        }
       : judge(container.name, parsed, mechanism, `--sdk-known ${vouched.text}`);
   }
   const stated = statedSdk(use.workload.template, container.name);
   return stated === null
-    ? { container: container.name, verdict: 'unknown', why: `the image ${container.image} does not tell` }
+    ? { container: container.name, sdk: null, verdict: 'unknown', why: `the image ${container.image} does not tell` }
     : judge(container.name, stated, mechanism, stated.by);
 };
 

@@ -79,8 +79,12 @@ interface Context {
 export const annotateStep = (of: Context, dependsOn: readonly string[]): StepDraft => {
   const { estate, to, intent } = of;
   const { namespace, serviceAccount: name } = to;
-  const annotations = accountAnnotations(estate, to.role);
   const known = estate.accounts.get(`${namespace}/${name}`)?.annotations ?? {};
+  const wanted = accountAnnotations(estate, to.role);
+  // Whoever set the endpoint mode by hand has chosen it.
+  const annotations = Object.fromEntries(
+    Object.entries(wanted).filter(([key]) => key.endsWith('/role-arn') || !Object.hasOwn(known, key)),
+  );
   return {
     id: stepId('annotate-service-account', namespace, 'ServiceAccount', name),
     kind: 'annotate-service-account',

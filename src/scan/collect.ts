@@ -69,7 +69,7 @@ export const scan = async (clients: ReadClients, given: Partial<ScanOptions> = {
   const isEks =
     eksCluster !== null ||
     named.arn !== null ||
-    readIssuers.some((issuer) => /\/\/oidc\.eks[.-]/.test(issuer)) ||
+    readIssuers.some((issuer) => /\/\/oidc[.-]eks[.-]/.test(issuer)) ||
     hasEksNodes(part);
   const kind: Cluster['kind'] =
     isEks && platform.kind !== 'giantswarm' ? 'eks' : eksCluster !== null ? 'eks' : platform.kind;

@@ -91,6 +91,11 @@ describe('the explanations', () => {
   });
 
   it('say of exactly four findings that nobody can accept them', () => {
-    expect(rules.filter(({ acceptable }) => !acceptable).map(({ code }) => code)).toEqual(['RL110', 'RL307', 'RL309', 'RL312']);
+    expect(rules.filter(({ acceptable }) => !acceptable).map(({ code }) => code)).toEqual([
+      'RL110',
+      'RL307',
+      'RL309',
+      'RL312',
+    ]);
   });
 });

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { sdkTraps, trapsOf } from '../../src/findings/sdk-traps.js';
 import { atLeast, sdkMinimums, sdkNameOf, supports } from '../../src/findings/sdk-versions.js';
 
 describe('SDK versions', () => {
@@ -41,5 +42,20 @@ describe('SDK versions', () => {
         expect(atLeast(left.join('.'), right.join('.'))).toBe(order >= 0);
       }),
     );
+  });
+});
+
+describe('the traps of SDKs that are new enough', () => {
+  it('name only SDKs that the table of versions knows, each with a way to check and a source', () => {
+    for (const { sdks, check, source } of sdkTraps) {
+      expect(sdks.filter((sdk) => !Object.hasOwn(sdkMinimums, sdk))).toEqual([]);
+      expect(check).not.toBe('');
+      expect(source).not.toBe('');
+    }
+  });
+  it('are all told where the SDK is not known, and only its own where it is', () => {
+    expect(trapsOf('pod-identity', null).length).toBeGreaterThan(trapsOf('pod-identity', 'js-v2').length);
+    expect(trapsOf('irsa', 'java-v2').join()).toContain('STS module');
+    expect(trapsOf('irsa', 'rust')).toEqual([]);
   });
 });

@@ -299,3 +299,46 @@ describe('Giant Swarm before it has IRSA', () => {
     expect(made).not.toContain('wait-for-handoff');
   });
 });
+
+describe('regional STS endpoints', () => {
+  const annotationOf = (kubernetesVersion: string, platformVersion: string, annotations = {}) =>
+    stepOf(
+      planOf(
+        inventoryOf({
+          cluster: { kubernetesVersion, platformVersion },
+          serviceAccounts: [aServiceAccount('payments', 'api', { annotations })],
+        }),
+        { target: 'irsa' },
+      ),
+      'annotate-service-account',
+    ).params.annotations as Record<string, string>;
+  const key = 'eks.amazonaws.com/sts-regional-endpoints';
+  it.each([
+    ['1.18', 'eks.9', true],
+    ['1.18', 'eks.8', false],
+    ['1.19', 'eks.7', true],
+    ['1.20', 'eks.3', true],
+    ['1.21', 'eks.2', false],
+    ['1.21', 'eks.3', true],
+    ['1.22', 'eks.1', false],
+    ['1.33', 'eks.12', false],
+  ])('are asked for on %s %s: %s', (version, platform, wanted) => {
+    expect(Object.hasOwn(annotationOf(version, platform), key)).toBe(wanted);
+  });
+  it('stay as somebody chose them', () => {
+    expect(annotationOf('1.21', 'eks.3', { [key]: 'false' })).not.toHaveProperty([key]);
+  });
+});
+
+describe('an agent that misses nodes', () => {
+  const half = { nodes: [aNode('node-1', { agentReady: true }), aNode('node-2')] };
+  it('is a reason for IRSA, and no reason to install another one', () => {
+    const made = planOf(inventoryOf(half), { sdkKnown: ['*'] });
+    expect(made.moves[0]).toMatchObject({ to: { mechanism: 'irsa' }, why: expect.stringContaining('node-2') });
+  });
+  it('blocks a move that asks for Pod Identity by name', () => {
+    const made = planOf(inventoryOf(half), { target: 'pod-identity', sdkKnown: ['*'] });
+    expect(made.moves[0]!.blocked).toBe(true);
+    expect(made.findings.find(({ code }) => code === 'RL207')?.message).toContain('node-2');
+  });
+});

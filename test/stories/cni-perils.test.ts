@@ -221,7 +221,9 @@ describe('after the policy left', () => {
   it('a node that joins without the new role and does not come up brings it back, and then comes up', async () => {
     const { story, plan } = await ripe(estateOf('cni'));
     const first = await story.apply(plan, { stages: ['retire'] });
-    expect(first.pauses.map(({ gate, reason }) => [gate, reason])).toEqual([[expect.stringContaining('new-node-after'), expect.anything()]]);
+    expect(first.pauses.map(({ gate, reason }) => [gate, reason])).toEqual([
+      [expect.stringContaining('new-node-after'), expect.anything()],
+    ]);
     expect(first.exit).toBe(3);
     expect(stripped(story.sandbox)).toBe(true);
     await story.clock.advance(5_000);

@@ -3,13 +3,11 @@ import {
   appRole,
   away,
   deployment,
-  eksIssuer,
   estate,
   home,
   migrator,
   namespace,
   type Partition,
-  regions,
   roleIn,
   serviceAccount,
 } from '../helpers/platforms.js';
@@ -69,7 +67,36 @@ describe.each(partitions)('EKS in %s', (partition) => {
       );
     });
   });
-  it('names issuer and Region as the partition has them', () => {
-    expect(eksIssuer(partition)).toContain(regions[partition]);
+});
+
+describe('EKS with a dual-stack issuer', () => {
+  it('writes the host that EKS tells, and makes up none', async () => {
+    const issuer = 'https://oidc-eks.eu-west-1.api.aws/id/4B5F9C2E7A1D4E8F9A0B1C2D3E4F5A6B';
+    const world = await World.of(estate({ cluster: { issuer, ipFamily: 'ipv6' } }), { watched: ['shop'] });
+    const before = world.estate();
+    const plan = await world.planned({ target: 'irsa' });
+    expect(plan.cluster.oidcIssuer).toBe(issuer);
+    expect((await world.apply()).failures).toEqual([]);
+    const role = roleIn('aws', home, 'api');
+    expect(world.identities('shop')).toEqual([`api web-identity ${role}`]);
+    expect(world.sandbox.world.role(role)?.trust).toContain(`${issuer.slice('https://'.length)}:sub`);
+    expect((await world.rollback()).exit).toBe(0);
+    expect(world.estate()).toEqual(before);
+  });
+});
+
+describe('EKS of a version whose webhook leaves the STS endpoint to SDKs', () => {
+  it('asks for regional endpoints on the account, and takes that back too', async () => {
+    const world = await World.of(
+      estate({ cluster: { version: '1.21', platformVersion: 'eks.3', webhook: { regionalSts: false } } }),
+      { watched: ['shop'] },
+    );
+    const before = world.estate();
+    await world.planned({ target: 'irsa' });
+    expect((await world.apply()).failures).toEqual([]);
+    const pods = world.sandbox.view.list('v1', 'Pod', 'shop');
+    expect(pods.every((pod) => JSON.stringify(pod).includes('AWS_STS_REGIONAL_ENDPOINTS'))).toBe(true);
+    expect((await world.rollback()).exit).toBe(0);
+    expect(world.estate()).toEqual(before);
   });
 });

@@ -1,6 +1,7 @@
 import type { Rule } from '../rule.js';
+import { trapsOf } from '../sdk-traps.js';
 import { sdkVerdict } from '../sdk-versions.js';
-import { candidates, titleOf, towardsPodIdentity, workloadSubject } from '../subjects.js';
+import { candidates, sorted, titleOf, towardsPodIdentity, workloadSubject } from '../subjects.js';
 
 export const sdkUnknown: Rule = {
   code: 'RL217',
@@ -29,7 +30,11 @@ Say what you found: \`--sdk-known payments/api=botocore/1.34.50\`, or as an anno
         {
           subject: workloadSubject(use),
           message: `${titleOf(use)}: ${doubtful.map(({ container, why }) => `${container}: ${why}`).join('; ') || 'it has no container'}`,
-          evidence: { verdict, containers },
+          evidence: {
+            verdict,
+            containers,
+            check: sorted(doubtful.flatMap(({ sdk }) => trapsOf(mechanism, sdk))),
+          },
         },
       ];
     }),
