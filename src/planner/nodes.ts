@@ -1,15 +1,16 @@
-import { cniActions, cniPoliciesOf } from '../findings/cni-permission.js';
+import { cniActions, cniPoliciesOf, missingActions } from '../findings/cni-permission.js';
 import { awsManagedName, type Controller, controllerNamed, controllerOf } from '../findings/controllers.js';
 import { actionsOf, isAllow, policiesOf, type RolePolicy, roleByArn, speaksOf } from '../findings/policy-documents.js';
 import type { Estate, Proposal, WorkloadUse } from '../findings/rule.js';
 import { atLeast } from '../findings/sdk-versions.js';
 import { namespaceInScope } from '../findings/subjects.js';
 import { byText } from '../model/canonical.js';
-import type { Addon, Role } from '../model/inventory.js';
+import type { Addon, Policy, Role } from '../model/inventory.js';
 import type { JsonObject } from '../model/json.js';
 import type { PlanOptions } from '../model/options.js';
 import { parseRoleArn } from '../model/resource.js';
 import type { Mechanism } from '../model/words.js';
+import { parseTrust } from '../trust/document.js';
 import { nodesWithoutAgent, podIdentityReason, sdkReason } from './mechanism.js';
 import { iamName } from './names.js';
 import { inlinePolicies } from './role-steps.js';
@@ -194,11 +195,20 @@ const mechanismFor = (
   return { mechanism: 'irsa', why: 'IRSA: nothing proves that Pod Identity would work for it here.' };
 };
 
+/** Whether a policy that is there allows all that a wanted one does. */
+const fits = (there: Policy | undefined, wanted: JsonObject): boolean => {
+  const [copy, live] = [parseTrust(there?.document ?? ''), parseTrust(JSON.stringify(wanted))];
+  return (
+    copy.is === 'document' && live.is === 'document' && missingActions(live.statements, copy.statements).length === 0
+  );
+};
+
 /** The policies that the new role gets: what EKS names for the add-on, else the table's, else those found on the node roles. */
 const policiesFor = (
   estate: Estate,
   controller: Controller,
   addon: Addon | null,
+  account: string,
 ): Pick<NodePart, 'attached' | 'inline' | 'create' | 'detach'> | null => {
   const { partition, accountId, ipFamily } = estate.inventory.cluster;
   if (controller.name === 'vpc-cni') {
@@ -206,7 +216,15 @@ const policiesFor = (
     if (detach.length === 0) return null;
     if (ipFamily === 'ipv4')
       return { attached: [policyArn(partition, 'AmazonEKS_CNI_Policy')], inline: [], create: null, detach };
-    const arn = `arn:${partition}:iam::${accountId}:policy/${ipv6PolicyName}`;
+    const document = ipv6Policy(partition);
+    const known = (name: string) =>
+      estate.inventory.policies.find((policy) => policy.arn === `arn:${partition}:iam::${accountId}:policy/${name}`);
+    // One of that name that allows less is somebody's: ours gets another name.
+    const name =
+      known(ipv6PolicyName) === undefined || fits(known(ipv6PolicyName), document)
+        ? ipv6PolicyName
+        : iamName(`${estate.inventory.cluster.name}-${ipv6PolicyName}`);
+    const arn = `arn:${partition}:iam::${accountId}:policy/${name}`;
     const present = estate.inventory.policies.some((policy) => policy.arn === arn);
     return {
       attached: [arn],
@@ -214,14 +232,17 @@ const policiesFor = (
       create: present
         ? null
         : {
-            name: ipv6PolicyName,
-            document: ipv6Policy(partition),
+            name,
+            document,
             description: 'What aws-node needs on an IPv6 cluster',
           },
       detach,
     };
   }
-  const recommended = addon?.podIdentityConfiguration?.flatMap((one) => one.policies) ?? [];
+  // What EKS names for that very account; one role for a whole add-on gets all of them.
+  const named = addon?.podIdentityConfiguration ?? [];
+  const own = named.filter((one) => one.serviceAccount === account);
+  const recommended = (own.length > 0 ? own : named).flatMap((one) => one.policies);
   const managed = [
     ...new Set(
       (recommended.length > 0 ? recommended : controller.managedPolicies).map((name) => policyArn(partition, name)),
@@ -261,11 +282,39 @@ export const nodeIntents = (estate: Estate, options: PlanOptions): readonly Node
     const byDefault = controller.name === 'vpc-cni' || addon !== null;
     if (!byDefault && !options.include.includes(controller.name)) continue;
     if (!uses.every((use) => use.broker === 'node-role')) continue;
-    const policies = policiesFor(estate, controller, addon);
+    const policies = policiesFor(estate, controller, addon, name);
     if (policies === null) continue;
-    intents.push(intentOf(estate, options, { namespace, name, uses, controller, addon, policies, nodeRoles }));
+    const intent = intentOf(estate, options, { namespace, name, uses, controller, addon, policies, nodeRoles });
+    if (addon === null || !mixes(addon, intent)) intents.push(intent);
   }
-  return intents;
+  return oneRoleEach(intents);
+};
+
+/** An add-on has either a role or associations, never both: with the agent there EKS ignores the role (EKS User Guide, eksctl). */
+const mixes = (addon: Addon, { proposal }: NodeIntent): boolean =>
+  proposal.to?.mechanism === 'pod-identity'
+    ? addon.role !== null
+    : addon.role !== null || addon.associations.length > 0;
+
+/**
+ * Under IRSA an add-on takes one role, for its first service account: where it has several, the others stay on the node role, which
+ * therefore keeps its policies. Pod Identity serves each of them.
+ */
+const oneRoleEach = (intents: readonly NodeIntent[]): readonly NodeIntent[] => {
+  const irsa = (intent: NodeIntent): boolean => intent.part.addon !== null && intent.proposal.to?.mechanism === 'irsa';
+  const order = ({ part, proposal }: NodeIntent): number =>
+    part.controller.serviceAccounts.indexOf(`${proposal.subject.namespace}/${proposal.subject.name}`);
+  const byAddon = new Map<string, NodeIntent[]>();
+  for (const intent of intents.filter(irsa)) {
+    const name = intent.part.addon?.name ?? '';
+    byAddon.set(name, [...(byAddon.get(name) ?? []), intent]);
+  }
+  return intents.flatMap((intent): readonly NodeIntent[] => {
+    const group = irsa(intent) ? (byAddon.get(intent.part.addon?.name ?? '') ?? []) : [];
+    if (group.length < 2) return [intent];
+    const first = [...group].sort((left, right) => order(left) - order(right))[0];
+    return intent === first ? [{ ...intent, part: { ...intent.part, detach: [] } }] : [];
+  });
 };
 
 const intentOf = (
@@ -286,7 +335,10 @@ const intentOf = (
   const { mechanism, why } = mechanismFor(estate, options, controller, addon, of.uses);
   const recommended = roleArn(cluster.partition, cluster.accountId, '/', recommendedCniRole);
   const existing = controller.name === 'vpc-cni' ? roleOf(estate, recommended) : undefined;
-  const reused = existing !== undefined && of.policies.attached.every((policy) => existing.attached.includes(policy));
+  const reused =
+    mechanism === 'pod-identity' &&
+    existing !== undefined &&
+    of.policies.attached.every((policy) => existing.attached.includes(policy));
   const role = reused
     ? recommended
     : roleArn(

@@ -126,6 +126,27 @@ describe('the VPC CNI, off the node role', () => {
     });
   });
 
+  it('takes the IPv6 policy that is there where it fits, and another name where it does not', () => {
+    const ipv6 = (...actions: readonly string[]) =>
+      policyText({ Effect: 'Allow', Action: [...actions], Resource: '*' });
+    const held = ipv6('ec2:AssignIpv6Addresses', 'ec2:DescribeInstances');
+    const arn = `arn:aws:iam::${account}:policy/AmazonEKS_CNI_IPv6_Policy`;
+    const of = (document: string) =>
+      planOf(
+        inventoryOf({
+          cluster: { ipFamily: 'ipv6' },
+          roles: [aRole('nodes', { trust: ec2, inline: { cni6: held } })],
+          policies: [{ arn, versionId: 'v1', document }],
+        }),
+      );
+    expect(kinds(of(ipv6('ec2:*')))).not.toContain('create-policy');
+    const short = of(held);
+    expect(stepOf(short, 'create-policy').params.name).not.toBe('AmazonEKS_CNI_IPv6_Policy');
+    expect(stepOf(short, 'attach-role-policy').params.policyArn).toBe(
+      `arn:aws:iam::${account}:policy/${String(stepOf(short, 'create-policy').params.name)}`,
+    );
+  });
+
   it('never strips a node role that others use', () => {
     const made = planOf(
       inventoryOf({
@@ -200,5 +221,59 @@ describe('other controllers on the node role', () => {
     expect(made.moves.map((move) => move.id)).toEqual(['move:external-dns/external-dns']);
     expect(stepOf(made, 'put-role-policy').params).toMatchObject({ document: JSON.parse(route53) });
     expect(made.steps.at(-1)).toMatchObject({ kind: 'delete-role-policy', params: { policyName: 'dns' } });
+  });
+});
+
+describe('an add-on with several service accounts', () => {
+  const efsPolicy = 'arn:aws:iam::aws:policy/service-role/AmazonEFSCSIDriverPolicy';
+  const accounts = ['efs-csi-controller-sa', 'efs-csi-node-sa'];
+  const workloads = accounts.map((serviceAccount) =>
+    aWorkload(serviceAccount.replace('-sa', ''), {
+      template: aView({
+        namespace: 'kube-system',
+        serviceAccount,
+        containers: [aContainer({ image: 'public.ecr.aws/efs-csi-driver/amazon/aws-efs-csi-driver:v2.1.10' })],
+      }),
+    }),
+  );
+  const configuration = accounts.map((serviceAccount) => ({ serviceAccount, policies: [efsPolicy] }));
+  const estate = (over: Parameters<typeof anAddon>[1] = {}): Inventory =>
+    inventoryOf({
+      workloads,
+      serviceAccounts: accounts.map((name) => aServiceAccount('kube-system', name)),
+      nodes: [aNode('node-1', { agentReady: true, hopLimit: 2 })],
+      roles: [aRole('nodes', { trust: ec2, attached: [efsPolicy] })],
+      addons: [
+        anAddon('aws-efs-csi-driver', {
+          version: 'v2.1.10-eksbuild.1',
+          podIdentityConfiguration: configuration,
+          ...over,
+        }),
+      ],
+    });
+
+  it('gets an association for each with Pod Identity, and the policy leaves once both are proven', () => {
+    const made = planOf(estate(), { target: 'pod-identity', sdkKnown: ['*'], accept: [] });
+    const updates = made.steps.filter((step) => step.kind === 'update-addon');
+    expect(updates.map((step) => step.params.associations)).toEqual(
+      accounts.map((serviceAccount) => [{ serviceAccount, roleArn: expect.stringContaining(serviceAccount) }]),
+    );
+    const detached = made.steps.filter((step) => step.kind === 'detach-role-policy');
+    expect(detached).toHaveLength(1);
+    for (const name of accounts)
+      expect(detached[0]?.dependsOn).toContain(`prove-identity:kube-system/ServiceAccount/${name}`);
+  });
+
+  it('gets one role by IRSA, and the node role keeps its policy for the other', () => {
+    const made = planOf(estate(), { target: 'irsa' });
+    expect(made.moves.map((move) => move.id)).toEqual(['move:kube-system/efs-csi-controller-sa']);
+    expect(kinds(made)).not.toContain('detach-role-policy');
+  });
+
+  it('is left alone where a role and associations would come together', () => {
+    const role = `arn:aws:iam::${account}:role/efs`;
+    expect(planOf(estate({ role }), { target: 'pod-identity', sdkKnown: ['*'] }).moves).toEqual([]);
+    const associations = [{ arn: 'arn:x', serviceAccount: accounts[0] as string, role }];
+    expect(planOf(estate({ associations }), { target: 'irsa' }).moves).toEqual([]);
   });
 });
