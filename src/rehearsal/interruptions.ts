@@ -51,8 +51,8 @@ const settles = new Set<JournalEvent['type']>(['applied', 'skipped', 'failed', '
 /** An estate as one text, without what the tool keeps house with. */
 const textOf = async (twin: Twin): Promise<string> => {
   await calm(twin, 60_000);
-  const parts: [string, unknown][] = [...twin.sandbox.cluster.estate()].filter(([key]) => !/^coordination/.test(key));
-  return canonical([parts, twin.sandbox.canonical()['aws'] ?? null] as never);
+  const parts = [...twin.sandbox.cluster.estate()].filter(([key]) => !/^coordination/.test(key));
+  return `${parts.map(([key, text]) => `${key} ${text}`).join('\n')}\n${canonical(twin.sandbox.canonical()['aws'] ?? null)}`;
 };
 
 /**

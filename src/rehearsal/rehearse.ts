@@ -124,7 +124,7 @@ const unlimited: Readonly<Record<string, number>> = Object.fromEntries(
 /** As many are enough to see what is wrong. */
 const mostFailures = 20;
 /** Points that are played before moves like those that were played are left out. */
-const enoughPoints = { quick: 100, thorough: 1_200 };
+const enoughPoints = { quick: 100, thorough: 600 };
 
 /** Shapes that are played with faults. */
 const enoughFaulted = { quick: 2, thorough: 20 };
@@ -179,7 +179,7 @@ const exploreAll = async (options: RehearseOptions, cast: Cast, model: IdentityM
     const explored = await explore({
       cast: { ...cast, plan: component.plan, troupe },
       start,
-      every: quick ? 40 : 10,
+      every: quick ? 40 : first(number) ? 10 : 30,
       number,
       known,
     });

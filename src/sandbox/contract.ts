@@ -43,6 +43,8 @@ export interface AccountView {
   associationFor(namespace: string, serviceAccount: string): { readonly id: string; readonly roleArn: string } | null;
   /** Whether new pods on this node can get addresses: the CNI's permission through whichever way it has it. */
   canAttachAddresses(node: string): boolean;
+  /** What `aws sts get-caller-identity` prints inside a running pod: the ARN, or why there is none. */
+  callerIdentity?(pod: JsonObject): { readonly arn: string } | { readonly error: string };
 }
 
 export type { HttpRequest, HttpResponse };

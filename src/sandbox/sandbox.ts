@@ -332,6 +332,14 @@ export class Sandbox {
         const { world, cluster } = inner();
         return cluster === null || canAttach({ world, view: cluster }, node, this.scenario.cluster.ipFamily);
       },
+      callerIdentity: (pod) => {
+        const { world, cluster } = inner();
+        if (cluster === null) return { error: 'not yet' };
+        const [container] = identityOfPod({ world, view: cluster }, pod).containers.slice(-1);
+        const role = world.role(container?.role ?? '');
+        if (role === undefined) return { error: `Unable to locate credentials. ${container?.error ?? ''}`.trim() };
+        return { arn: callerFor({ world, view: cluster }, role, 'botocore-session-0').arn };
+      },
     };
   }
 }

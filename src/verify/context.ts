@@ -14,9 +14,11 @@ export interface Looker {
   readonly run: string;
   /** --prove token (H17). */
   readonly proveToken: boolean;
+  /** Image of probe pods (`--probe`); null or absent: none are run. */
+  readonly probeImage?: string | null;
 }
 
-/** What the steps' own looks need, outside a run: nothing here writes, but for a token where that was asked for. */
+/** What the steps' own looks need, outside a run: nothing here writes, but for a token or a probe pod where that was asked for. */
 export const lookingCtx = (looker: Looker): WriteCtx => ({
   plan: {
     id: looker.plan.id,

@@ -1,11 +1,14 @@
 import { textOf } from '../model/error.js';
 import type { RunState } from '../model/journal.js';
+import { listAt, textAt } from '../model/json.js';
 import type { Move, Step } from '../model/plan.js';
 import type { Proof } from '../model/words.js';
+import { workloadRef } from '../steps/params.js';
 import { configured, exchange } from '../steps/proof.js';
 import { registry } from '../steps/registry.js';
 import { type Looker, lookingCtx } from './context.js';
 import { type Expectation, expectationOf, seenUsed } from './evidence.js';
+import { probe } from './probe.js';
 
 export interface MoveProof {
   readonly move: string;
@@ -23,7 +26,7 @@ export interface MoveProof {
   readonly notKnown: readonly string[];
 }
 
-/** Which identity has each moved workload now, proven how, since when? Nothing is written; tokens only where asked for (H17). */
+/** Which identity has each moved workload now, proven how, since when? Nothing is written; tokens and probe pods only where asked for (H17). */
 export const verifyMoves = async (looker: Looker, run: RunState): Promise<readonly MoveProof[]> => {
   const proofs: MoveProof[] = [];
   for (const move of looker.plan.moves) {
@@ -114,15 +117,16 @@ const brokenSteps = async (looker: Looker, run: RunState, move: Move): Promise<r
   return reasons;
 };
 
+type Deeper =
+  | { readonly is: 'ok'; readonly level: Proof; readonly at: string | null }
+  | { readonly is: 'wrong'; readonly because: string };
+
 const deeper = async (
   looker: Looker,
   expectation: Expectation,
   newest: number,
   notKnown: string[],
-): Promise<
-  | { readonly is: 'ok'; readonly level: Proof; readonly at: string | null }
-  | { readonly is: 'wrong'; readonly because: string }
-> => {
+): Promise<Deeper> => {
   let level: Proof = 'configured';
   if (looker.proveToken && expectation.identity.mechanism === 'irsa') {
     try {
@@ -136,14 +140,46 @@ const deeper = async (
       return { is: 'wrong', because: textOf(thrown) };
     }
   }
+  let probed: string | null = null;
+  if (looker.probeImage !== undefined && looker.probeImage !== null) {
+    const answer = await probe(looker, expectation, looker.probeImage);
+    if (answer.is === 'wrong') return answer;
+    if (answer.is === 'used') probed = answer.at;
+    else notKnown.push(answer.because);
+  }
   try {
     const used = await seenUsed(looker, expectation, 0, newest);
-    if (used.is === 'used') return { is: 'ok', level: 'used', at: used.at };
-    notKnown.push(
-      used.is === 'not-readable' ? used.because : 'no use seen in CloudTrail yet (it tells some minutes late)',
-    );
+    if (used.is === 'used') {
+      notKnown.push(...(await masked(looker, expectation, 'was seen used by one of them at least')));
+      return { is: 'ok', level: 'used', at: used.at };
+    }
+    if (probed === null)
+      notKnown.push(
+        used.is === 'not-readable' ? used.because : 'no use seen in CloudTrail yet (it tells some minutes late)',
+      );
   } catch (thrown) {
     notKnown.push(`use could not be looked up: ${textOf(thrown)}`);
   }
-  return { is: 'ok', level, at: null };
+  if (probed === null) return { is: 'ok', level, at: null };
+  notKnown.push(...(await masked(looker, expectation, 'was used by a probe with an SDK of its own', 1)));
+  return { is: 'ok', level: 'used', at: probed };
+};
+
+/** Containers of which nothing tells whether it is they that use the new identity: an old one beside a new one does not show (H10). */
+const masked = async (
+  looker: Looker,
+  expectation: Expectation,
+  seen: string,
+  least = 2,
+): Promise<readonly string[]> => {
+  const found: string[] = [];
+  for (const workload of expectation.workloads) {
+    const [pod] = await lookingCtx(looker).kubernetes().podsOf(workloadRef(workload));
+    const names = listAt(pod, 'spec', 'containers').map((container) => textAt(container, 'name') ?? '');
+    if (names.length >= least)
+      found.push(
+        `the identity of ${workload.kind} ${workload.namespace}/${workload.name} ${seen}; whether the SDK of each of ${names.join(', ')} is new enough does not show`,
+      );
+  }
+  return found;
 };

@@ -1,19 +1,24 @@
 import { systemClock } from '../../clients/system-clock.js';
 import { proofsText } from '../../report/proofs.js';
 import { stillDepends } from '../../verify/depends.js';
+import { fallBacks, withFallBacks } from '../../verify/fall-backs.js';
 import { verifyMoves } from '../../verify/verify.js';
 import { connectTo, scanLive, stoppable } from '../live.js';
 import { loadPlan, loadRunState, planDirectoryOf } from '../plan-directory.js';
 import { type GlobalOptions, openSession } from '../session.js';
 
 export const run = async (args: readonly string[], given: Record<string, unknown>): Promise<number> => {
-  const options = given as unknown as GlobalOptions & { readonly prove?: 'token' };
+  const options = given as unknown as GlobalOptions & {
+    readonly prove?: 'token';
+    readonly probe?: boolean;
+    readonly probeImage?: string;
+  };
   const session = openSession(options);
   const directory = await planDirectoryOf(args[0] as string);
   const plan = await loadPlan(directory);
   const state = await loadRunState(directory);
   const clients = await connectTo(session);
-  const proofs = await stoppable(
+  const looked = await stoppable(
     session,
     verifyMoves(
       {
@@ -24,11 +29,14 @@ export const run = async (args: readonly string[], given: Record<string, unknown
         say: (message) => session.host.say(message),
         run: `verify-${process.pid}`,
         proveToken: options.prove === 'token',
+        probeImage: options.probe === true ? (options.probeImage ?? null) : null,
       },
       state,
     ),
   );
-  const dependents = stillDepends(await scanLive(session, clients, { sharing: false }));
+  const live = await scanLive(session, clients, { sharing: false });
+  const proofs = withFallBacks(looked, fallBacks(live, plan));
+  const dependents = stillDepends(live);
   await session.host.pause();
   if (options.json) session.host.result(JSON.stringify({ plan: plan.id, moves: proofs, dependents }, null, 2));
   else
