@@ -1,115 +1,96 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { folder, rolelift, startSandbox } from '../helpers/cli.js';
 
-/** Everything in one value: a window title, a cleared screen, a line break, a direction mark, a tag, a Markdown link, a table cell. */
-const hostile =
-  'x\u001b]0;owned\u0007\u001b[2J\r\nOK 0 moves \u202egnp\u2066 \u009b31m <script>alert(1)</script> [a](http://e.example) | `$(id)`';
-const controls = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
+/** What would do something to a terminal: controls but line breaks and tabs, C1 controls, direction marks, lone carriage returns. */
+const harmful = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/;
+const red = '\u001b[31mred\u001b]0;title\u0007\u009b2J\u202eevil\r';
 
-const manifests = (): string => {
-  const made = folder();
-  const deployment = (name: string, annotation: string) => ({
+/** The demo's estate with somebody in it who means harm. */
+const hostileEstate = (): string => {
+  const demo = path.resolve(import.meta.dirname, '../../examples/demo/estate.yaml');
+  const estate = parse(readFileSync(demo, 'utf8')) as { kubernetes: object[] };
+  const pod = (name: string, annotations: Record<string, string>, more: object = {}): object => ({
     apiVersion: 'apps/v1',
     kind: 'Deployment',
-    metadata: { name, namespace: 'shop', labels: { 'app.kubernetes.io/managed-by': hostile } },
+    metadata: {
+      name,
+      namespace: 'hostile',
+      annotations: { 'meta.helm.sh/release-name': red, 'meta.helm.sh/release-namespace': red },
+      labels: { 'app.kubernetes.io/managed-by': 'Helm' },
+    },
     spec: {
-      replicas: 2,
-      selector: { matchLabels: { app: 'a' } },
+      replicas: 1,
+      selector: { matchLabels: { app: name } },
       template: {
-        metadata: { labels: { app: 'a' }, annotations: { 'iam.amazonaws.com/role': annotation } },
-        spec: {
-          serviceAccountName: hostile,
-          containers: [{ name: hostile, image: hostile, env: [{ name: hostile, value: hostile }] }],
-        },
+        metadata: { labels: { app: name }, annotations },
+        spec: { serviceAccountName: name, containers: [{ name: 'app', image: 'registry.example/app:1' }] },
+        ...more,
       },
     },
   });
-  const objects = [
+  const account = (name: string, annotations: Record<string, string> = {}): object => ({
+    apiVersion: 'v1',
+    kind: 'ServiceAccount',
+    metadata: { name, namespace: 'hostile', annotations },
+  });
+  estate.kubernetes.push(
     {
       apiVersion: 'v1',
       kind: 'Namespace',
-      metadata: { name: 'shop', annotations: { 'iam.amazonaws.com/permitted': '.*' } },
+      metadata: { name: 'hostile', annotations: { 'iam.amazonaws.com/permitted': `(a+)+b|${red}` } },
     },
+    account('painted', { 'eks.amazonaws.com/role-arn': red }),
+    account('huge'),
+    account('evil'),
+    pod('painted', { 'iam.amazonaws.com/role': red }),
+    pod('huge', { 'iam.amazonaws.com/role': `${'a'.repeat(200 * 1024)}c` }),
+    pod('evil', { 'iam.amazonaws.com/role': '__proto__', 'rolelift.dev/sdk': red }),
     {
-      apiVersion: 'v1',
-      kind: 'Namespace',
-      metadata: { name: hostile, annotations: { 'iam.amazonaws.com/permitted': `(${hostile}` } },
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'NetworkPolicy',
+      metadata: { name: 'large', namespace: 'hostile' },
+      spec: {
+        podSelector: {},
+        policyTypes: ['Egress'],
+        egress: Array.from({ length: 9_000 }, (_, index) => ({
+          to: [{ ipBlock: { cidr: `10.${index >> 8}.${index & 255}.0/24`, except: ['10.0.0.0/32'] } }],
+          ports: [{ port: 443 }],
+        })),
+      },
     },
-    deployment('web', hostile),
-    deployment(hostile, 'shop-web'),
-    { apiVersion: hostile, kind: hostile, metadata: { name: hostile } },
-  ];
-  writeFileSync(path.join(made, 'all.json'), JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }));
-  writeFileSync(path.join(made, 'broken.yaml'), `a: [\u001b[31m`);
-  return made;
+  );
+  return JSON.stringify(estate);
 };
 
-describe('text that comes from clusters and files', () => {
-  it('never reaches the terminal as what it says it is, from manifests', async () => {
-    const cwd = folder();
-    const plan = [
-      'plan',
-      '--manifests',
-      manifests(),
-      '--account',
-      '111122223333',
-      '--region',
-      'eu-west-1',
-      '--cluster',
-      'prod',
-      '--broker',
-      'kiam',
-    ];
-    const made = await rolelift([...plan, '-o', 'p'], { cwd });
-    expect(made.code).toBe(0);
-    const outputs = [
-      made,
-      await rolelift(['show', 'p'], { cwd }),
-      await rolelift(['show', 'p', '--format', 'markdown'], { cwd }),
-      await rolelift(['status', 'p'], { cwd }),
-    ];
-    for (const { out, err } of outputs) {
-      expect(out).not.toMatch(controls);
-      expect(err).not.toMatch(controls);
+it('shows hostile names, patterns and huge objects as plain text, and does nothing that they ask', async () => {
+  const directory = folder();
+  const scenario = path.join(directory, 'estate.json');
+  writeFileSync(scenario, hostileEstate());
+  const sandbox = await startSandbox(['--scenario', scenario]);
+  try {
+    const plans = path.join(directory, 'plan');
+    const options = { env: sandbox.env };
+    for (const command of [
+      ['scan', '-o', plans],
+      ['plan', '-o', plans],
+      ['show', plans],
+      ['show', plans, '--format', 'markdown'],
+      ['show', plans, '--format', 'html'],
+    ]) {
+      const ended = await rolelift(command, options);
+      expect([command[0], ended.code, ended.err.slice(0, 300)]).toEqual([command[0], 0, expect.any(String)]);
+      expect([command, harmful.exec(ended.out)?.index ?? null]).toEqual([command, null]);
+      expect([command, harmful.exec(ended.err)?.index ?? null]).toEqual([command, null]);
+      expect(ended.out).not.toContain('a'.repeat(5_000));
     }
-    expect(outputs[0]?.out).toContain('\\u{1b}');
-    // One value stays in its line and its cell.
-    expect(outputs.map(({ out }) => out).join('\n')).not.toMatch(/^OK 0 moves/m);
-    expect(outputs[2]?.out).not.toMatch(/(?<!\\)<script|(?<!\\)\]\(http/);
-    expect(readFileSync(path.join(cwd, 'p/RUNBOOK.md'), 'utf8')).not.toMatch(controls);
-    // Machines get the value itself, in JSON's own escapes.
-    const shown = await rolelift(['show', 'p', '--json'], { cwd });
-    expect(JSON.stringify(JSON.parse(shown.out))).toContain('\\u001b');
-  }, 60_000);
-
-  it('never reaches the terminal as what it says it is, from a cluster and an account', async () => {
-    const cwd = folder();
-    const estate = readFileSync(path.resolve(import.meta.dirname, '../../examples/demo/estate.yaml'), 'utf8');
-    const quoted = JSON.stringify(hostile);
-    const file = path.join(cwd, 'estate.yaml');
-    const changed = estate
-      .replace('description: "Reads and writes payments"', `description: ${quoted}`)
-      .replaceAll('iam.amazonaws.com/role: finance/payments-ledger', `iam.amazonaws.com/role: ${quoted}`);
-    expect(changed.split(quoted)).toHaveLength(4);
-    writeFileSync(file, changed);
-    const sandbox = await startSandbox(['--scenario', file]);
-    try {
-      for (const args of [['scan'], ['plan', '-o', 'p'], ['report', '--format', 'markdown']]) {
-        const { out, err } = await rolelift(args, { cwd, env: sandbox.env });
-        expect(`${out}${err}`).not.toMatch(controls);
-        expect(out).not.toMatch(/^OK 0 moves/m);
-      }
-      expect((await rolelift(['show', 'p'], { cwd })).out).toContain('\\u{1b}');
-    } finally {
-      await sandbox.stop();
-    }
-  }, 120_000);
-
-  it('is escaped in arguments and errors too', async () => {
-    const { err } = await rolelift(['show', hostile]);
-    expect(err).toContain('RL602');
-    expect(err).not.toMatch(controls);
-  });
-});
+    const shown = await rolelift(['show', plans, '--json'], options);
+    const made = JSON.parse(shown.out) as { moves: { id: string; steps: unknown[] }[] };
+    expect(made.moves.filter((move) => move.id.startsWith('move:hostile/') && move.steps.length > 0)).toEqual([]);
+    expect(made.moves.some((move) => move.steps.length > 0)).toBe(true);
+  } finally {
+    await sandbox.stop();
+  }
+}, 60_000);
