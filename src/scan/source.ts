@@ -49,6 +49,7 @@ export const liveSource = (kubernetes: KubernetesReader, gaps: Gaps, options: So
       // All namespaces one by one are as good as the whole; what is refused there is told there.
       if (!one || !complete || names.length === 0) gaps.failed(area, thrown, hides);
       if (!one) return;
+      const refused: { readonly namespace: string; readonly inside: unknown }[] = [];
       for (const namespace of names) {
         try {
           for await (const object of kubernetes.list(apiVersion, kind, { namespace })) {
@@ -59,9 +60,12 @@ export const liveSource = (kubernetes: KubernetesReader, gaps: Gaps, options: So
           }
         } catch (inside) {
           if (fatal.has(codeOf(inside))) throw inside;
-          gaps.failed(`${area}:${namespace}`, inside, hides);
+          refused.push({ namespace, inside });
         }
       }
+      // Refused everywhere it is one gap, not one for each of some hundred namespaces.
+      if (complete && refused.length === names.length && names.length > 0) gaps.failed(area, thrown, hides);
+      else for (const { namespace, inside } of refused) gaps.failed(`${area}:${namespace}`, inside, hides);
     }
   },
   async get(ref) {
