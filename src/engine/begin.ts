@@ -1,7 +1,8 @@
 import { RoleliftError } from '../model/error.js';
-import type { Caller } from '../model/journal.js';
-import type { JsonObject } from '../model/json.js';
+import type { Caller, RunState } from '../model/journal.js';
+import { type JsonObject, textAt } from '../model/json.js';
 import { type Plan, planDigest } from '../model/plan.js';
+import { parseRoleArn } from '../model/resource.js';
 import type { AnyRun } from './run.js';
 import type { Session } from './session.js';
 
@@ -31,6 +32,14 @@ export const checkPlace = async (run: AnyRun): Promise<{ readonly caller: Caller
       `it tells of ${journal.state.plan}, the plan is ${plan.digest}`,
       'Put the plan back that it was begun with, or use another directory.',
     );
+  const strange = strangeRecord(plan as Plan, journal.state);
+  if (strange !== null)
+    throw refuse(
+      'RL621',
+      `the journal ${journal.where} tells what cannot have happened`,
+      strange,
+      'Restore the journal from a backup; somebody wrote into it.',
+    );
   const here = await host.identity();
   if (here.clusterUid !== plan.cluster.uid)
     throw refuse(
@@ -47,6 +56,26 @@ export const checkPlace = async (run: AnyRun): Promise<{ readonly caller: Caller
       'Use credentials of the account that was planned.',
     );
   return { caller: here.caller };
+};
+
+/**
+ * What a journal may not hold: steps of no plan of ours, and pre-images with a role that the plan never speaks of. An undo writes
+ * pre-images back, so whoever could forge one could give a role away. Null where nothing is strange.
+ */
+const strangeRecord = (plan: Plan, state: RunState): string | null => {
+  const ids = new Set(plan.steps.map(({ id }) => id));
+  let roles: ReadonlySet<string> | null = null;
+  for (const [id, step] of state.steps) {
+    if (!ids.has(id)) return `the plan has no step ${id}`;
+    const preimage = 'preimage' in step ? step.preimage : null;
+    for (const [place, field] of Object.entries(preimage ?? {})) {
+      const value = place.startsWith('/') ? textAt(field, 'value') : undefined;
+      if (value === undefined || parseRoleArn(value) === null) continue;
+      roles ??= new Set(JSON.stringify(plan).match(/arn:aws[a-z0-9-]*:iam::\d{12}:role\/[^"\\]+/g) ?? []);
+      if (!roles.has(value)) return `the pre-image of ${id} holds ${value}, which the plan does not know`;
+    }
+  }
+  return null;
 };
 
 /** Header, where there is none, and the run's first line. */

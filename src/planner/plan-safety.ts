@@ -1,6 +1,8 @@
-import type { Json } from '../model/json.js';
+import { isObject, type Json, type JsonObject, listAt } from '../model/json.js';
 import type { Move, Plan, Step } from '../model/plan.js';
 import { parseArn, parseRoleArn } from '../model/resource.js';
+import { parseTrust } from '../trust/document.js';
+import { tooWide } from '../trust/lint.js';
 import { invalid } from './plan-errors.js';
 
 /** Keys of parameters and references that are names of objects: nothing in them may lead out of a URL's path segment. */
@@ -74,6 +76,50 @@ const boundRoles = (step: Step): readonly (readonly [string, string])[] => {
   return found;
 };
 
+/** The statements by which a step lets somebody assume a role. */
+const trustOf = (step: Step): readonly (readonly [path: string, statement: JsonObject])[] => {
+  const { statement, trust } = step.params;
+  if (step.kind === 'add-trust-statement' && isObject(statement)) return [['params.statement', statement]];
+  return listAt(trust, 'Statement').flatMap((one, index) =>
+    isObject(one) ? [[`params.trust.Statement[${index}]`, one] as const] : [],
+  );
+};
+
+const podIdentityService = 'pods.eks.amazonaws.com';
+
+/** Whom a plan may let in: the service account of the move, through its account's own provider, Pod Identity, or a role of the move. */
+const checkTrust = (step: Step, at: string, move: Move | undefined): void => {
+  for (const [path, statement] of trustOf(step)) {
+    const where = `${at}.${path}`;
+    const refuse = (why: string): never => {
+      throw invalid('RL615', where, why);
+    };
+    const read = parseTrust(JSON.stringify({ Version: '2012-10-17', Statement: [statement] }));
+    const [wide] = tooWide(read);
+    if (wide !== undefined) refuse(`would let in more than the move's service account: ${wide.detail}`);
+    const { Principal } = statement;
+    if (!isObject(Principal)) return refuse('names no principal that a plan may name');
+    for (const [kind, value] of Object.entries(Principal))
+      for (const principal of Array.isArray(value) ? value : [value]) {
+        const name = typeof principal === 'string' ? principal : '';
+        const parts = parseArn(name);
+        const fits =
+          kind === 'Service'
+            ? name === podIdentityService
+            : kind === 'Federated'
+              ? parts?.account === textOf(step.params, 'account') &&
+                parts?.resource.startsWith('oidc-provider/') === true
+              : kind === 'AWS' && (move === undefined || rolesOf(move).has(name));
+        if (!fits) refuse(`would let in ${kind} ${JSON.stringify(name.slice(0, 200))}`);
+      }
+    const own = `system:serviceaccount:${move?.to?.serviceAccount.replace('/', ':') ?? ''}`;
+    walk(statement.Condition, where, (_key, text, inside) => {
+      if (move !== undefined && text.startsWith('system:serviceaccount:') && text !== own)
+        throw invalid('RL615', inside, `is ${text}, not the service account of ${move.id}`);
+    });
+  }
+};
+
 /**
  * What an edited or foreign plan could reach for: names that lead out of their path segment, accounts and roles that none of its
  * moves has, ARNs of another partition. RL615 with the place.
@@ -130,6 +176,7 @@ export const checkSafety = (plan: Plan): void => {
       textOf(step.params, 'account'),
       textOf(step.params, 'roleArn'),
     ];
+    checkTrust(step, at, move);
     if (step.kind.endsWith('-trust-statement') && roleArn !== null) {
       const parts = parseRoleArn(roleArn);
       if (parts?.name !== role || parts?.account !== account)

@@ -94,7 +94,10 @@ export const deleteRolePolicy = defineStep<DeleteRolePolicyParams>({
     const { account, role, policyName } = params;
     if (at(record.preimage, 'document', 'present') === false)
       return { is: 'done', how: 'kept', note: 'it was not there before' };
-    const before = textAt(record.preimage, 'document', 'value') ?? JSON.stringify(params.document);
+    // Only what the plan showed is written back: a record that says otherwise is not ours.
+    const planned = JSON.stringify(params.document);
+    const recorded = textAt(record.preimage, 'document', 'value');
+    const before = recorded !== undefined && sameTrust(recorded, planned) ? recorded : planned;
     const now = await inlinePolicy(ctx.aws(account), role, policyName);
     if (now !== null && sameTrust(now, before)) return { is: 'done', how: 'exact', note: '' };
     if (now !== null)
