@@ -93,13 +93,15 @@ export const undoGraph = (plan: Plan, registry: Registry, state: JournalState, s
   const chosen = new Set<string>();
   for (const step of plan.steps) if (inScope(step as Step) && works(step.id)) chosen.add(step.id);
 
-  if (scope.is === 'to') {
-    // H1 does not let a restart be undone under a standing annotation: what must go first goes too.
+  if (scope.is === 'to' || scope.is === 'moves') {
+    // H1 does not let a restart be undone under a standing annotation, nor a move while its broker is not trusted: what must go
+    // first goes too.
     const stack = [...chosen];
     for (let next = stack.pop(); next !== undefined; next = stack.pop())
       for (const need of reach(next)) {
         const step = byId.get(need) as Step;
-        if (chosen.has(need) || !works(need) || (step.move !== null && scope.without.has(step.move))) continue;
+        const stays = step.move !== null && (scope.is === 'moves' || scope.without.has(step.move));
+        if (chosen.has(need) || !works(need) || stays) continue;
         chosen.add(need);
         stack.push(need);
       }
@@ -130,8 +132,10 @@ export const undoGraph = (plan: Plan, registry: Registry, state: JournalState, s
       if (seen.has(next)) continue;
       seen.add(next);
       const other = byId.get(next) as Step;
-      if (works(next) && !chosen.has(next) && (own === null || other.move !== own)) return next;
-      if (!works(next)) stack.push(...(dependents.get(next) ?? []));
+      // A gate or a proof needs nothing any more once it was passed; what came behind it may.
+      const passed = registry.get(other.kind)?.checks === true;
+      if (works(next) && !passed && !chosen.has(next) && (own === null || other.move !== own)) return next;
+      if (!works(next) || passed) stack.push(...(dependents.get(next) ?? []));
     }
     return null;
   };
