@@ -1,6 +1,7 @@
 import { byKey, byText, canonical } from '../model/canonical.js';
 import type { Finding } from '../model/finding.js';
 import { subjectText } from '../model/resource.js';
+import { shorten } from '../model/text.js';
 import { acceptFindings } from './accept.js';
 import { rules } from './registry.js';
 import type { Rule, RuleInput } from './rule.js';
@@ -13,7 +14,8 @@ const draftsOf = (rule: Rule, input: RuleInput): readonly Finding[] =>
     code: rule.code,
     severity: draft.severity ?? rule.severity,
     subject: draft.subject,
-    message: draft.message,
+    // An annotation may hold a quarter of a megabyte, and a message quotes it.
+    message: shorten(draft.message, 1_000),
     remedy: draft.remedy ?? rule.remedy,
     evidence: draft.evidence,
     acceptedBy: null,

@@ -4,6 +4,7 @@ import { resolveRequested } from '../identity/metadata.js';
 import type { Offer, PodIdentityAnswer } from '../identity/types.js';
 import { type World, worldOf } from '../identity/world.js';
 import type { Inventory, ServiceAccount, Workload } from '../model/inventory.js';
+import { parseRoleArn } from '../model/resource.js';
 import type { Estate, WorkloadUse } from './rule.js';
 import { sdkFactsOf } from './sdk-versions.js';
 
@@ -16,6 +17,9 @@ export const offersOf = (answered: PodIdentityAnswer): readonly Offer[] => [
   ...answered.next,
   ...answered.refused,
 ];
+
+/** What can never be a role (`//app`, a quarter of a megabyte) is asked for, and still no role to move. */
+const aRole = (text: string | null): string | null => (text === null || parseRoleArn(text) === null ? null : text);
 
 const same = <T>(values: readonly T[]): T | undefined =>
   values.every((value) => value === values[0]) ? values[0] : undefined;
@@ -35,7 +39,7 @@ const useOf = (workload: Workload, shared: World, sdkKnown: readonly string[]): 
     pods,
     broker: same(live.map(brokerOf)) ?? brokerOf(template),
     role: same(live.map(heldRole)) ?? null,
-    wanted: resolveRequested(workload.template, world),
+    wanted: aRole(resolveRequested(workload.template, world)),
   };
 };
 

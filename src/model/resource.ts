@@ -109,5 +109,5 @@ export const parseRoleArn = (
   const match = /^arn:(aws[a-z0-9-]*):iam::(\d{12}):role(\/(?:[\x21-\x7e]+\/)?)([\w+=,.@-]{1,64})$/.exec(text);
   if (!match) return null;
   const [, partition, account, path, name] = match as unknown as [string, string, string, string, string];
-  return { partition, account, path, name };
+  return path.length > 512 ? null : { partition, account, path, name };
 };

@@ -78,7 +78,6 @@ it('shows hostile names, patterns and huge objects as plain text, and does nothi
       ['plan', '-o', plans],
       ['show', plans],
       ['show', plans, '--format', 'markdown'],
-      ['show', plans, '--format', 'html'],
     ]) {
       const ended = await rolelift(command, options);
       expect([command[0], ended.code, ended.err.slice(0, 300)]).toEqual([command[0], 0, expect.any(String)]);
