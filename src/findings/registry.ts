@@ -48,6 +48,7 @@ import { nodesExposed } from './rules/rl404-nodes-exposed.js';
 import { brokerLeavesRules } from './rules/rl405-broker-leaves-rules.js';
 import { oldWayGoneRule } from './rules/rl406-old-way-gone.js';
 import { policyMixed } from './rules/rl407-policy-mixed.js';
+import { cniAbsent } from './rules/rl408-cni-absent.js';
 import { notReadable } from './rules/rl501-not-readable.js';
 import { webhookNotHealthy } from './rules/rl502-webhook-not-healthy.js';
 import { ownIdentityInPlan } from './rules/rl503-own-identity-in-plan.js';
@@ -103,6 +104,7 @@ export const rules: readonly Rule[] = [
   brokerLeavesRules,
   oldWayGoneRule,
   policyMixed,
+  cniAbsent,
   notReadable,
   webhookNotHealthy,
   ownIdentityInPlan,

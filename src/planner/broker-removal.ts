@@ -10,7 +10,7 @@ import { type KubernetesRef, parseRoleArn, type Subject, subjectOf, subjectTitle
 
 /** Why a broker cannot go yet. */
 export interface Obstacle {
-  /** RL843, or the finding that is open. */
+  /** `in use`, `unfinished`, or the finding that is open. */
   readonly code: string;
   readonly subject: Subject;
   readonly text: string;
@@ -49,7 +49,7 @@ const dependents = (estate: Estate, own: ReadonlySet<string>): readonly Obstacle
     if (first !== undefined)
       return [
         {
-          code: 'RL843',
+          code: 'in use',
           subject: subjectOf(use.workload.ref),
           text: `${pods.length} of its pods get ${first.answer.role ?? 'their credentials'} from ${brokerOf(first.answer)}`,
         },
@@ -57,7 +57,7 @@ const dependents = (estate: Estate, own: ReadonlySet<string>): readonly Obstacle
     if (!brokers.has(brokerOf(use.template)) && !brokers.has(use.broker)) return [];
     return [
       {
-        code: 'RL843',
+        code: 'in use',
         subject: subjectOf(use.workload.ref),
         text: `its next pod would get ${use.template.role ?? 'its credentials'} from ${brokerOf(use.template)}`,
       },
@@ -72,7 +72,13 @@ const unfinished = (plan: Plan, done: ReadonlySet<string>): readonly Obstacle[] 
       const left = plan.steps.filter((step) => step.move === move.id && !step.skip && !done.has(step.id));
       return left.length === 0
         ? []
-        : [{ code: 'RL843', subject: move.subject, text: `${move.id} is not over: ${left.length} steps are left` }];
+        : [
+            {
+              code: 'unfinished',
+              subject: move.subject,
+              text: `${move.id} is not over: ${left.length} steps are left`,
+            },
+          ];
     });
 
 /** Nodes on which pods would reach the node role once the broker is gone (RL404). */

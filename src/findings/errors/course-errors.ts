@@ -25,14 +25,6 @@ export const courseErrors: readonly ErrorCode[] = [
     remedy: 'Run rolelift rollback first; it goes on where it stopped.',
   },
   {
-    code: 'RL845',
-    name: 'rehearsal-failed',
-    says: 'the rehearsal of this plan failed',
-    explain:
-      'Played on a twin, the plan broke an invariant: a pod lost its identity, or the way back did not lead back. rehearsal.json says where.',
-    remedy: 'Read the report, repair or plan again; --allow-failed-rehearsal goes on all the same.',
-  },
-  {
     code: 'RL843',
     name: 'broker-still-needed',
     says: 'the broker cannot be removed yet',
@@ -40,6 +32,14 @@ export const courseErrors: readonly ErrorCode[] = [
       'A pod still gets its role from it, a move away from it is not finished, a pod could then reach the node role (RL404), or it could not be read whether any does. What stands in the way is in the cause, one by one.',
     remedy:
       'Finish the moves (`rolelift status PLAN`), move or retire what the cause names, close the metadata address; then ask again.',
+  },
+  {
+    code: 'RL845',
+    name: 'rehearsal-failed',
+    says: 'the rehearsal of this plan failed',
+    explain:
+      'Played on a twin, the plan broke an invariant: a pod lost its identity, or the way back did not lead back. rehearsal.json says where.',
+    remedy: 'Read the report, repair or plan again; --allow-failed-rehearsal goes on all the same.',
   },
   {
     code: 'RL851',

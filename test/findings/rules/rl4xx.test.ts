@@ -10,9 +10,11 @@ import {
   aKube2iam,
   aNode,
   aNodeRole,
+  anAddon,
   anInventory,
   aRole,
   asking,
+  aView,
   aWorkload,
   nodeRoleArn,
   policyText,
@@ -249,5 +251,18 @@ describe('RL407 policy-mixed', () => {
     ).toHaveLength(1);
     expect(judged('RL407', withNodes({ inline: { plain: cni } }))).toEqual([]);
     expect(nodeRoleArn).toContain('nodes');
+  });
+});
+
+describe('RL408 cni-absent', () => {
+  const carrying = { attached: [cniArn] };
+  it('tells of a permission that no CNI uses, and offers the add-on', () => {
+    expect(brief(judged('RL408', withNodes(carrying)))).toEqual(['info RL408:prod']);
+  });
+  it('is silent where the add-on or the DaemonSet is there, and where no node role carries it', () => {
+    expect(judged('RL408', withNodes(carrying, { addons: [anAddon('vpc-cni')] }))).toEqual([]);
+    const cniSet = aWorkload('aws-node', { kind: 'DaemonSet', template: aView({ namespace: 'kube-system' }) });
+    expect(judged('RL408', withNodes(carrying, { workloads: [cniSet] }))).toEqual([]);
+    expect(judged('RL408', withNodes({}))).toEqual([]);
   });
 });
