@@ -98,7 +98,8 @@ const seed = async (journal: Journal, { plan, preimages }: MarkedPlan, caller: C
  */
 export const rollbackFromLive = async (session: Session, options: RollbackArguments): Promise<number> => {
   const { host } = session;
-  const clients = await connectTo(session);
+  const lost = new AbortController();
+  const clients = await connectTo(session, lost.signal);
   const who = await identify(clients);
   const inventory = await scanLive(session, clients, { sharing: false });
   const reads = await readMarks(clients, inventory);
@@ -112,7 +113,7 @@ export const rollbackFromLive = async (session: Session, options: RollbackArgume
   let exit = 0;
   for (const [index, id] of ids.entries()) {
     const marked = planFromMarks(inventory, id, reads, index === ids.length - 1);
-    const code = await undoMarked(session, options, { clients, who, marked });
+    const code = await undoMarked(session, options, { clients, lost, who, marked });
     // The first that is not over is what the caller has to look at.
     if (exit === 0) exit = code;
     if (session.stopCode() !== null) break;
@@ -126,12 +127,13 @@ const undoMarked = async (
   options: RollbackArguments,
   of: {
     readonly clients: AllClients;
+    readonly lost: AbortController;
     readonly who: Awaited<ReturnType<typeof identify>>;
     readonly marked: MarkedPlan;
   },
 ): Promise<number> => {
   const { host } = session;
-  const { clients, who, marked } = of;
+  const { clients, lost, who, marked } = of;
   const { plan } = marked;
   const tellLeft = (): void => {
     if (options.json) for (const text of marked.left) host.say({ kind: 'note', code: 'RL803', text });
@@ -165,6 +167,7 @@ const undoMarked = async (
   const opened = await openRun({
     session,
     clients,
+    lost,
     plan,
     directory,
     state: options.state,

@@ -5,8 +5,8 @@ import { scan } from '../scan/collect.js';
 import type { ScanOptions } from '../scan/options.js';
 import type { Session } from './session.js';
 
-/** Clients for whatever the user's kubeconfig and AWS settings reach. */
-export const connectTo = (session: Session): Promise<AllClients> =>
+/** Clients for whatever the user's kubeconfig and AWS settings reach; `lost` ends their calls where a lock is lost (H22). */
+export const connectTo = (session: Session, lost?: AbortSignal): Promise<AllClients> =>
   createClients({
     kubeconfig: session.options.kubeconfig,
     context: session.options.context,
@@ -15,7 +15,7 @@ export const connectTo = (session: Session): Promise<AllClients> =>
     accountProfiles: session.options.accountProfile ?? {},
     accountRoles: session.options.accountRole ?? {},
     maxRates: session.options.maxRate ?? {},
-    signal: session.ended,
+    signal: lost === undefined ? session.ended : AbortSignal.any([session.ended, lost]),
   });
 
 export interface ScanWishes {

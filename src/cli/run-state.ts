@@ -54,6 +54,8 @@ export interface RunOpening {
   /** `NAMESPACE/NAME`, or `none`. */
   readonly lock: string;
   readonly command: string;
+  /** Aborted with the lock, for the clients' calls: none may be on the wire when another run takes over (H22). */
+  readonly lost: AbortController;
 }
 
 /** True where the API server is on this machine: a sandbox, as far as the journal's place goes. */
@@ -143,6 +145,7 @@ export const openRun = async (opening: RunOpening): Promise<OpenRun> => {
           }),
       });
       fence = lease.fence;
+      fence.addEventListener('abort', () => opening.lost.abort(lease.fence.reason), { once: true });
       stillHeld = () => lease.left() > 0;
       undo.push(() => lease.release());
     }

@@ -141,11 +141,13 @@ export const applyDirectory = async (session: Session, directory: string, option
   if (!options.yes && !session.interactive)
     await session.prompts.confirm(`Apply plan ${plan.id} from ${here}?`, '--yes');
   await checkRehearsal(directory, plan, options.allowFailedRehearsal, (message) => host.say(message));
-  const clients = await connectTo(session);
+  const lost = new AbortController();
+  const clients = await connectTo(session, lost.signal);
   const who = await identify(clients);
   const opened = await openRun({
     session,
     clients,
+    lost,
     plan,
     directory,
     state: options.state,

@@ -58,7 +58,8 @@ export const run = async (args: readonly string[], given: Record<string, unknown
   const session = openSession(options);
   const directory = await planDirectoryOf(args[0] as string);
   const plan = await loadPlan(directory);
-  const clients = await connectTo(session);
+  const lost = new AbortController();
+  const clients = await connectTo(session, lost.signal);
   const who = await identify(clients);
   if (who.clusterUid !== plan.cluster.uid)
     throw new RoleliftError(
@@ -83,6 +84,7 @@ export const run = async (args: readonly string[], given: Record<string, unknown
   const opened = await openRun({
     session,
     clients,
+    lost,
     plan,
     directory,
     state: options.state,

@@ -95,11 +95,13 @@ export const rollbackDirectory = async (
   const question = `Undo ${what} of plan ${plan.id}?`;
   // Nobody can answer: refused before a lock is taken or a line written.
   if (!options.yes && !session.interactive) await session.prompts.confirm(question, '--yes');
-  const clients = await connectTo(session);
+  const lost = new AbortController();
+  const clients = await connectTo(session, lost.signal);
   const who = await identify(clients);
   const opened = await openRun({
     session,
     clients,
+    lost,
     plan,
     directory,
     state: options.state,
