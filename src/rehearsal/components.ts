@@ -181,7 +181,8 @@ const cutter = (inventory: Inventory) => {
   const accounts = byNamespace(inventory.serviceAccounts, ({ ref }) => ref.namespace ?? '');
   const bindings = byNamespace(inventory.bindings, ({ ref }) => ref.namespace ?? '');
   const associations = byNamespace(inventory.associations, ({ namespace }) => namespace);
-  const objects = byNamespace(inventory.objects, ({ ref }) => ref.namespace ?? '');
+  // What stands in another cluster, as the AWSCluster on a management cluster, is in nobody's namespace here.
+  const objects = byNamespace(inventory.objects, ({ ref }) => (ref.cluster === undefined ? (ref.namespace ?? '') : ''));
   const namespaces = new Map(inventory.namespaces.map((each) => [each.name, each]));
   const roles = new Map<string, Role>();
   for (const role of inventory.roles) {

@@ -118,6 +118,56 @@ describe('trust policies, whatever they hold', () => {
     );
   });
 
+  it('change by one statement, or by one value in one that is ours, and by nothing else', () => {
+    fc.assert(
+      fc.property(text, fc.array(ours, { minLength: 1, maxLength: 4 }), limit, (before, statements, max) => {
+        let now = before;
+        for (const statement of statements) {
+          const added = addStatement(now, statement, max === undefined ? {} : { limit: max });
+          if (added.is !== 'changed') continue;
+          const [old, fresh] = [statementsIn(now), statementsIn(added.text)].map((list) =>
+            list.map((one) => canonicalStatement(one)),
+          ) as [string[], string[]];
+          const gone = old.filter((one) => !fresh.includes(one));
+          const come = fresh.filter((one) => !old.includes(one));
+          expect(come).toHaveLength(1);
+          expect(gone).toHaveLength(added.joined ? 1 : 0);
+          if (added.joined) {
+            expect(isOurs(JSON.parse(gone[0] as string))).toBe(true);
+            expect((come[0] as string).length).toBeGreaterThan((gone[0] as string).length);
+          }
+          now = added.text;
+        }
+      }),
+    );
+  });
+
+  it('hold one statement a namespace under Pod Identity, however many accounts there are', () => {
+    const name = fc.constantFrom('one', 'two', 'three', 'four');
+    fc.assert(
+      fc.property(
+        text,
+        fc.array(fc.tuple(fc.constantFrom('shop', 'depot'), name), { maxLength: 8 }),
+        (before, pairs) => {
+          const clusterArn = 'arn:aws:eks:eu-west-1:111122223333:cluster/prod';
+          const statements = pairs.map(([namespace, serviceAccount]) =>
+            statementFor({ mechanism: 'pod-identity', clusterArn, namespace, serviceAccount }),
+          );
+          const oursBefore = statementsIn(before).filter(isOurs).length;
+          let now = before;
+          for (const statement of statements) {
+            const added = addStatement(now, statement);
+            if (added.is !== 'refused') now = added.text;
+          }
+          for (const statement of statements) expect(contains(now, statement)).toBe(true);
+          expect(statementsIn(now).filter(isOurs).length - oursBefore).toBeLessThanOrEqual(
+            new Set(pairs.map(([namespace]) => namespace)).size,
+          );
+        },
+      ),
+    );
+  });
+
   it('are what they were after all is undone in any order, joined lists included', () => {
     fc.assert(
       fc.property(

@@ -110,7 +110,7 @@ const containerCredentials = (estate: Estate, pod: PodRead, container: Container
   const cached = keptByAgent(estate.world, {
     namespace: pod.namespace,
     serviceAccount: pod.serviceAccount,
-    servedSince: readySince(pod.raw),
+    servedSince: runningSince(pod.raw),
   });
   if (cached !== null) return { source, got: cached };
   const auto = instanceOf(estate, pod.node) === null;
@@ -124,11 +124,10 @@ const containerCredentials = (estate: Estate, pod: PodRead, container: Container
     return { source, got: refusal(thrown) };
   }
 };
-/** Since when a pod is ready, milliseconds since 1970; never where it is not. */
-const readySince = (pod: JsonObject): number => {
-  const ready = listAt(pod, 'status', 'conditions').find((each) => textAt(each, 'type') === 'Ready');
-  if (textAt(ready, 'status') !== 'True') return Number.POSITIVE_INFINITY;
-  return Date.parse(textAt(ready, 'lastTransitionTime') ?? '') || 0;
+/** Since when a pod's containers run, and may ask for credentials (ms since 1970); never where they do not yet. */
+const runningSince = (pod: JsonObject): number => {
+  const started = Date.parse(textAt(pod, 'status', 'startTime') ?? '');
+  return Number.isNaN(started) ? Number.POSITIVE_INFINITY : started;
 };
 const mayNot = (estate: Estate, role: RoleRecord): boolean =>
   roleMay(estate.world, role, 'eks-auth:AssumeRoleForPodIdentity', '*', contextOf(callerFor(estate, role, 'agent'))) !==
