@@ -67,7 +67,12 @@ describe('what needs no cluster', () => {
   });
 
   it('says without a cluster that none is configured, with exit 4 and what to do', async () => {
-    for (const env of [{ HOME: '/nonexistent' }, { KUBECONFIG: '/dev/null' }, { KUBECONFIG: '/nonexistent' }]) {
+    const empty: readonly Readonly<Record<string, string>>[] = [
+      { HOME: '/nonexistent' },
+      { KUBECONFIG: '/dev/null' },
+      { KUBECONFIG: '/nonexistent' },
+    ];
+    for (const env of empty) {
       const { code, out, err } = await rolelift(['scan'], { env });
       expect({ env, code, out }).toEqual({ env, code: 4, out: '' });
       expect(err).toMatch(/RL701/);

@@ -15,7 +15,7 @@ describe('the JSON Schema of plan.json', () => {
       ...z.toJSONSchema(planSchema),
     };
     await expect(`${JSON.stringify(schema, null, 2)}\n`).toMatchFileSnapshot(
-      path.join(root, 'schema/plan.schema.json'),
+      path.join(root, 'examples/plan.schema.json'),
     );
   });
 
@@ -24,7 +24,7 @@ describe('the JSON Schema of plan.json', () => {
       exports: Record<string, unknown>;
       files: string[];
     };
-    expect(made.exports['./plan.schema.json']).toBe('./schema/plan.schema.json');
-    expect(made.files).toContain('schema');
+    expect(made.exports['./plan.schema.json']).toBe('./examples/plan.schema.json');
+    expect(made.files).toContain('examples');
   });
 });
