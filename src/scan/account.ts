@@ -3,6 +3,7 @@ import type { ClusterNode, Inventory, NodeRole, Policy, Role } from '../model/in
 import type { ReadClients } from '../model/ports.js';
 import { parseRoleArn } from '../model/resource.js';
 import { accountReader, type SafeAws, safeAws } from './aws-calls.js';
+import { chainedRoles } from './chained-roles.js';
 import { type ClusterName, findEksCluster, partitionOf } from './cluster.js';
 import { createProfiles, withInstances } from './ec2.js';
 import { type EksPart, readEks, readEndpoints } from './eks.js';
@@ -88,6 +89,42 @@ export interface AccountPart {
 /** Roles that EKS finds by their names for every cluster of an account (EKS User Guide, add-ons and Pod Identity). */
 const recommendedRoles = ['AmazonEKSPodIdentityAmazonVPCCNIRole'];
 
+/** The most roles that are looked at only because others may go on to them. */
+const mostChained = 200;
+
+/** What was read, and with it the roles that its roles may go on to (H16); beyond a bound, and beyond the first link, a gap. */
+export const withChainedRoles = async (
+  clients: ReadClients,
+  options: ScanOptions,
+  home: HomePart,
+  read: AccountPart,
+  /** Principals that assume roles for everybody: what they may assume is no chain. */
+  brokers: ReadonlySet<string>,
+  gaps: Gaps,
+): Promise<AccountPart> => {
+  const arns = chainedRoles(
+    read.roles.filter(({ arn }) => !brokers.has(arn)),
+    read.policies,
+  ).filter((arn) => !read.rolesMissing.includes(arn));
+  if (arns.length === 0) return read;
+  if (arns.length > mostChained)
+    gaps.add('iam:chained-roles', `${arns.length - mostChained} of ${arns.length} roles were not read`, [
+      'whether roles that workloads go on to allow sts:TagSession',
+    ]);
+  const wanted = { arns: arns.slice(0, mostChained), policies: [] };
+  const more = await readAccounts(clients, options, home, wanted, gaps, true);
+  const accounts = new Set(read.accounts.map(({ id }) => id));
+  const policies = new Map([...more.policies, ...read.policies].map((policy) => [policy.arn, policy]));
+  const roles = new Map([...more.roles, ...read.roles].map((role) => [role.arn, role]));
+  return {
+    roles: [...roles.values()].sort(byKey(({ arn }) => arn)),
+    rolesMissing: [...new Set([...read.rolesMissing, ...more.rolesMissing])].sort(byText),
+    policies: [...policies.values()].sort(byKey(({ arn }) => arn)),
+    providers: read.providers,
+    accounts: [...read.accounts, ...more.accounts.filter(({ id }) => !accounts.has(id))].sort(byKey(({ id }) => id)),
+  };
+};
+
 /** IAM of every account that a wanted role is in, the cluster's own always among them. */
 export const readAccounts = async (
   clients: ReadClients,
@@ -95,11 +132,16 @@ export const readAccounts = async (
   home: HomePart,
   wanted: { readonly arns: readonly string[]; readonly policies: readonly string[] },
   gaps: Gaps,
+  rolesOnly = false,
 ): Promise<AccountPart> => {
-  const byAccount = new Map<string, string[]>([
-    [home.clusterAccount, []],
-    [home.account, []],
-  ]);
+  const byAccount = new Map<string, string[]>(
+    rolesOnly
+      ? []
+      : [
+          [home.clusterAccount, []],
+          [home.account, []],
+        ],
+  );
   for (const arn of wanted.arns) {
     const account = parseRoleArn(arn)?.account;
     if (account === undefined) continue;
@@ -123,9 +165,11 @@ export const readAccounts = async (
           credentials: credentials === 'none' ? 'default' : credentials,
           iam: await readIam(
             aws,
-            id === home.clusterAccount
-              ? { arns, byName: recommendedRoles, policies: wanted.policies }
-              : { arns, byName: [], policies: [] },
+            rolesOnly
+              ? { arns, byName: [], policies: [], rolesOnly }
+              : id === home.clusterAccount
+                ? { arns, byName: recommendedRoles, policies: wanted.policies }
+                : { arns, byName: [], policies: [] },
             gaps,
           ),
         };

@@ -4,7 +4,7 @@ import { textAt } from '../model/json.js';
 import type { ReadClients } from '../model/ports.js';
 import { kubernetesRef, parseArn, parseRoleArn, refKey } from '../model/resource.js';
 import { annotationKeys } from '../model/words.js';
-import { type AccountPart, readAccounts, readHome } from './account.js';
+import { type AccountPart, readAccounts, readHome, withChainedRoles } from './account.js';
 import { brokerInstalls } from './brokers.js';
 import { audienceOf, clusterNameOf, eksFacts, partitionOf, platformOf } from './cluster.js';
 import { createGaps, type Gaps } from './gaps.js';
@@ -175,7 +175,17 @@ export const scan = async (clients: ReadClients, given: Partial<ScanOptions> = {
   const accounts: AccountPart =
     home === null
       ? { roles: [], rolesMissing: [], policies: [], providers: [], accounts: [] }
-      : await readAccounts(clients, options, home, { arns: wanted, policies }, gaps);
+      : await withChainedRoles(
+          clients,
+          options,
+          home,
+          await readAccounts(clients, options, home, { arns: wanted, policies }, gaps),
+          new Set([
+            ...brokers.flatMap(({ assumer, through }) => [assumer ?? '', ...(through ?? [])]),
+            ...home.nodeRoles.map(({ arn }) => arn),
+          ]),
+          gaps,
+        );
   onPart('account', 'done', accounts.roles.length);
   const webhook = await readWebhook(source, gaps, {
     flags: part.webhookFlags,

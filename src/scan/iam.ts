@@ -135,6 +135,8 @@ export const readIam = async (
     readonly arns: readonly string[];
     readonly byName: readonly string[];
     readonly policies: readonly string[];
+    /** Nothing but these roles and their policies: the account itself was read before. */
+    readonly rolesOnly?: boolean;
   },
   gaps: Gaps,
 ): Promise<IamPart> => {
@@ -171,8 +173,8 @@ export const readIam = async (
   ]);
   const [policies, providers, quotas] = await Promise.all([
     Promise.all([...arns].sort(byText).map((arn) => limit(() => readPolicy(aws, arn)))),
-    readProviders(aws),
-    readQuotas(aws),
+    wanted.rolesOnly === true ? [] : readProviders(aws),
+    wanted.rolesOnly === true ? {} : readQuotas(aws),
   ]);
   return {
     roles: [...roles.values()].sort(byKey(({ arn }) => arn)),

@@ -5,12 +5,13 @@ import type { JsonObject } from '../../src/model/json.js';
 import { defaultPlanOptions } from '../../src/model/options.js';
 import { plan } from '../../src/planner/plan.js';
 import { type Authorise, createSandbox } from '../../src/sandbox/sandbox.js';
-import { loadScenario } from '../../src/sandbox/scenario.js';
+import { loadScenario, type Scenario } from '../../src/sandbox/scenario.js';
 import { scan } from '../../src/scan/collect.js';
 
 /** A scan through the real clients, every request answered by the sandbox inside this process. */
-const scanned = async (name: string, authorise: Authorise | null = null) => {
-  const sandbox = createSandbox({ scenario: loadScenario(name), authorise });
+const scanned = async (name: string | Scenario, authorise: Authorise | null = null) => {
+  const scenario = typeof name === 'string' ? loadScenario(name) : name;
+  const sandbox = createSandbox({ scenario, authorise });
   await sandbox.settled();
   const server = 'http://sandbox.invalid';
   const clients = await createClients({
@@ -45,6 +46,28 @@ describe('a scan of the sandbox', () => {
     expect(inventory.roles.every(({ trust }) => JSON.parse(trust).Version === '2012-10-17')).toBe(true);
     expect(inventory.nodes.every(({ role }) => role !== null)).toBe(true);
     expect(inventory.webhook).toMatchObject({ present: true, healthy: true });
+  });
+
+  it('reads the roles that workloads go on to, where their policies name them in full', async () => {
+    const account = '111122223333';
+    const arn = (name: string) => `arn:aws:iam::${account}:role/${name}`;
+    const scenario = structuredClone(loadScenario('demo'));
+    const { roles } = scenario.accounts[account] as (typeof scenario.accounts)[string];
+    const trust = { Version: '2012-10-17', Statement: [] };
+    const plain = { path: '/', description: '', maxSessionSeconds: 3600, tags: {}, attached: [], trust };
+    const api = roles.find(({ name }) => name === 'payments-api');
+    const goesOn = (Resource: string[]) => ({ Statement: [{ Effect: 'Allow', Action: 'sts:AssumeRole', Resource }] });
+    Object.assign(api as object, { inline: { more: goesOn([arn('target'), arn('gone'), arn('any-*')]) } });
+    roles.push(
+      { ...plain, name: 'target', inline: { more: goesOn([arn('second')]) } },
+      { ...plain, name: 'second', inline: {} },
+    );
+    const inventory = await scanned(scenario);
+    expect(inventory.roles.map(({ arn }) => arn)).toContain(arn('target'));
+    expect(inventory.rolesMissing).toContain(arn('gone'));
+    // The first link only; and what the broker may assume is no chain.
+    expect(inventory.roles.map(({ arn }) => arn)).not.toContain(arn('second'));
+    expect(inventory.gaps).toEqual([]);
   });
 
   it('reads the add-ons and node roles of the CNI estate', async () => {
@@ -103,6 +126,8 @@ describe('a scan with the rights of a viewer', () => {
     expect(gaps).toHaveLength(1);
     expect({ ...rest.accounts[0], quotas: whole.accounts[0]?.quotas }).toEqual(whole.accounts[0]);
     expect(rest.workloads.map(({ ref }) => ref)).toEqual(whole.workloads.map(({ ref }) => ref));
-    expect(rest.roles).toEqual(whole.roles);
+    // Pods use their roles meanwhile.
+    const still = (roles: typeof whole.roles) => roles.map(({ lastUsed: _used, ...role }) => role);
+    expect(still(rest.roles)).toEqual(still(whole.roles));
   });
 });
