@@ -1,4 +1,5 @@
 import type { Clock } from '../model/clock.js';
+import { RoleliftError } from '../model/error.js';
 import type { HttpResponse, Transport } from '../model/http.js';
 import { type Json, type JsonObject, numberAt, textAt } from '../model/json.js';
 import { type KubernetesCall, KubernetesError, kubernetesError, unreachable } from './kubernetes-errors.js';
@@ -37,6 +38,8 @@ export interface KubernetesRequest {
 /** Calls of one API server: lanes, timeouts, retries, server time; every failure is a KubernetesError. */
 export class KubernetesCalls {
   readonly #options: KubernetesClientOptions;
+  /** Whether the server ever answered. */
+  #answered = false;
   constructor(options: KubernetesClientOptions) {
     this.#options = options;
   }
@@ -60,7 +63,9 @@ export class KubernetesCalls {
         AbortSignal.any([this.#options.signal, stop]),
       )
       .catch((thrown: unknown) => {
-        throw stop.aborted ? thrown : unreachable(call, this.#options.server, thrown);
+        throw stop.aborted || thrown instanceof RoleliftError
+          ? thrown
+          : unreachable(call, this.#options.server, thrown);
       });
     if (typeof response.body === 'string') throw kubernetesError(call, response, response.body);
     let rest = '';
@@ -95,10 +100,14 @@ export class KubernetesCalls {
   async call(call: KubernetesCall, request: KubernetesRequest, mayRepeat = false): Promise<JsonObject> {
     const reads = request.method === 'GET';
     const repeat = reads || mayRepeat;
+    let failures = 0;
     const judge = (thrown: unknown): Verdict => {
       if (!(thrown instanceof KubernetesError)) return { is: 'final' };
       const wait = waits.get(thrown) ?? null;
       if (thrown.status === 429) return { is: 'throttled', retryAfterMs: wait };
+      failures += 1;
+      if (thrown.status === 0 && (isDistrust(thrown) || (!this.#answered && failures >= firstTries)))
+        return { is: 'final' };
       if (thrown.status === 0 || thrown.status >= 500)
         return { is: 'transient', retryAfterMs: wait, mayRepeat: repeat };
       return { is: 'final' };
@@ -131,8 +140,11 @@ export class KubernetesCalls {
       );
     } catch (thrown) {
       if (this.#options.signal.aborted) throw this.#options.signal.reason;
+      // What the kubeconfig's own credentials came to is told already.
+      if (thrown instanceof RoleliftError) throw thrown;
       throw unreachable(call, this.#options.server, thrown);
     }
+    this.#answered = true;
     const date = Date.parse(response.headers.date ?? '');
     if (!Number.isNaN(date)) this.#options.onServerTime(date);
     const body = typeof response.body === 'string' ? response.body : await collect(response.body);
@@ -149,6 +161,18 @@ export class KubernetesCalls {
     }
   }
 }
+
+/** Tries to reach a server that has never answered: a wrong address should be told soon, a server that restarts is waited for. */
+const firstTries = 3;
+
+/** Whether TLS refused the server's certificate, which no repetition mends (Node.js documentation, X509 certificate error codes). */
+const isDistrust = (thrown: KubernetesError): boolean => {
+  const code = (thrown.cause as { readonly code?: unknown } | undefined)?.code;
+  return (
+    typeof code === 'string' &&
+    /CERT|^ERR_TLS|^UNABLE_TO_|^(?:SELF_SIGNED|DEPTH_ZERO)|^INVALID_(?:CA|PURPOSE)|^HOSTNAME_MISMATCH/.test(code)
+  );
+};
 
 const waits = new WeakMap<KubernetesError, number | null>();
 

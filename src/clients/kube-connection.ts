@@ -1,7 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
-import { RoleliftError } from '../model/error.js';
+import { RoleliftError, textOf } from '../model/error.js';
 import type { Transport } from '../model/http.js';
 import { type SocketOptions, socketTransport } from './http-transport.js';
 import { proxyFor } from './proxy.js';
@@ -115,7 +115,9 @@ const socketOptions = (config: KubeConfig, server: string, keepAlive: boolean): 
   let agent: http.Agent | https.Agent | undefined;
   return async () => {
     const options: SocketOptions = {};
-    await inner.applyOptions(options);
+    await inner.applyOptions(options).catch((thrown: unknown) => {
+      throw credentialsFailed(config, thrown);
+    });
     if (agent === undefined || !keepAlive) agent = await makeAgent(server, proxyUrl, keepAlive, options);
     const user = config.getCurrentUser();
     return {
@@ -124,6 +126,28 @@ const socketOptions = (config: KubeConfig, server: string, keepAlive: boolean): 
       ...(user?.username === undefined ? {} : { auth: `${user.username}:${user.password ?? ''}` }),
     };
   };
+};
+
+/** What the kubeconfig names for credentials (a command, files) did not give any: nothing was sent. */
+const credentialsFailed = (config: KubeConfig, thrown: unknown): RoleliftError => {
+  const user = config.getCurrentUser();
+  const command: unknown = user?.exec?.command;
+  return new RoleliftError(
+    {
+      code: 'RL702',
+      message:
+        typeof command === 'string'
+          ? `the command ${command} of the kubeconfig gives no credentials`
+          : `the credentials of user "${user?.name ?? ''}" in the kubeconfig cannot be used`,
+      cause: textOf(thrown).trim().slice(0, 600),
+      remedy:
+        typeof command === 'string'
+          ? 'Run it by hand to see what it lacks (a login, a profile, the program itself), then run the same command again.'
+          : 'Check the files and tokens that the kubeconfig names, then run the same command again.',
+      fault: 'user',
+    },
+    { because: thrown, exit: 4 },
+  );
 };
 
 const makeAgent = async (

@@ -130,6 +130,7 @@ export class RolloutWatch {
         if (stop.aborted) return;
         if (thrown instanceof KubernetesError && thrown.status === 410) return;
         if (thrown instanceof KubernetesError && [401, 403].includes(thrown.status)) throw thrown;
+        if (thrown instanceof RoleliftError && thrown.data.code === 'RL702') throw thrown;
         failures += 1;
         if (failures > 20) throw thrown;
       }

@@ -213,4 +213,26 @@ describe('the Kubernetes client on the wire', () => {
       ['x', 'y'].map((name) => client.rolledOut(kubernetesRef('apps/v1', 'Deployment', 'a', name), 2, signal)),
     );
   });
+
+  it('gives a server that never answered three tries, and one that did its full number', async () => {
+    const refused = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+    const object = kubernetesRef('v1', 'ServiceAccount', 'a', 'x');
+    const path = '/api/v1/namespaces/a/serviceaccounts/x';
+    nock(server).get(path).times(3).replyWithError(refused);
+    const client = clientOf();
+    await expect(client.get(object)).rejects.toMatchObject({ data: { code: 'RL711' } });
+    nock(server).get(path).reply(200, {});
+    await client.get(object);
+    nock(server).get(path).times(6).replyWithError(refused);
+    nock(server).get(path).reply(200, { kind: 'ServiceAccount' });
+    expect(await client.get(object)).toEqual({ kind: 'ServiceAccount' });
+  });
+
+  it('does not ask again a server whose certificate is not trusted', async () => {
+    const distrust = Object.assign(new Error('self-signed certificate'), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' });
+    nock(server).get('/api/v1/namespaces/a/serviceaccounts/x').once().replyWithError(distrust);
+    await expect(clientOf().get(kubernetesRef('v1', 'ServiceAccount', 'a', 'x'))).rejects.toMatchObject({
+      data: { code: 'RL711', cause: 'self-signed certificate' },
+    });
+  });
 });
