@@ -30,6 +30,12 @@ const commands = {
 
 /** Runs the program and leaves the process with its exit code. */
 export const main = async (argv: readonly string[]): Promise<void> => {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      // A reader that went away (head, a closed terminal) ends the output, and nothing else.
+      if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
+    });
+  }
   let code = 0;
   try {
     code = await dispatch(argv);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { rolelift } from '../helpers/cli.js';
+import { rolelift, start } from '../helpers/cli.js';
 
 const wrong: readonly { readonly args: readonly string[]; readonly says: RegExp }[] = [
   { args: ['aply'], says: /unknown command 'aply'[\s\S]*Did you mean apply/ },
@@ -47,6 +47,15 @@ describe('what needs no cluster', () => {
     expect({ code: bare.code, err: bare.err }).toEqual({ code: 0, err: '' });
     expect(bare.out).toContain('Usage: rolelift');
     expect((await rolelift(['apply', '--help'])).out).toContain('--accept-unproven');
+  });
+
+  it('does not stumble over a reader that goes away', async () => {
+    const ended = start(['explain', '--json']);
+    ended.child.stdout?.destroy();
+    expect(await ended.ended).toMatchObject({ code: 0, err: '' });
+    const help = start(['--help']);
+    help.child.stdout?.destroy();
+    expect(await help.ended).toMatchObject({ code: 0, err: '' });
   });
 
   it('answers at once and loads neither an SDK nor the schema library for --version and --help', async () => {
