@@ -317,7 +317,9 @@ export const moveSteps = (estate: Estate, options: PlanOptions, intent: Intent):
       ];
   const once = options.restart === 'once' && !proposal.split;
   const switches = proposal.split ? proposal.uses.map((use) => switchStep(of, use, [...ready, ...ids(bind)])) : [];
-  const early = once && !intent.bound ? removals(of, 'cutover', ids(bind)) : [];
+  // A bare pod's annotation is what its broker reads: it stays until a pod with the new identity is in its place.
+  const isBare = (use: WorkloadUse): boolean => use.workload.ref.kind === 'Pod';
+  const early = once && !intent.bound ? removals(of, 'cutover', ids(bind), (use) => !isBare(use)) : [];
   const restarts =
     proposal.split || intent.bound
       ? []
@@ -331,7 +333,7 @@ export const moveSteps = (estate: Estate, options: PlanOptions, intent: Intent):
   const prove = intent.bound ? [] : [proveStep(of, [...ids(bind), ...ids(switches), ...ids(early), ...ids(restarts)])];
   const tighten = intent.bound ? null : tightenStep(estate, intent, ids(prove));
   const tightened = tighten === null ? [] : [tighten];
-  const late = once && !intent.bound ? [] : removals(of, 'retire', ids(prove));
+  const late = removals(of, 'retire', ids(prove), (use) => !once || intent.bound || isBare(use));
   const gate =
     late.length === 0
       ? []
@@ -363,8 +365,13 @@ export const moveSteps = (estate: Estate, options: PlanOptions, intent: Intent):
   return proposal.delivery === 'handoff' ? handoffOf(estate, intent, drafts) : drafts;
 };
 
-const removals = (of: Context, stage: Stage, dependsOn: readonly string[]): readonly StepDraft[] =>
-  of.intent.proposal.uses.flatMap((use) => {
+const removals = (
+  of: Context,
+  stage: Stage,
+  dependsOn: readonly string[],
+  which: (use: WorkloadUse) => boolean,
+): readonly StepDraft[] =>
+  of.intent.proposal.uses.filter(which).flatMap((use) => {
     const step = removeAnnotationStep(of, use, stage, dependsOn);
     return step === null ? [] : [step];
   });

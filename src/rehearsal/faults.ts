@@ -34,7 +34,7 @@ export const faultsFor = async (
   return [
     throttling(start),
     ...(await failingRollout(start, moved)),
-    missedPods(start),
+    missedPods(start, plan),
     rescheduling(start, moved),
     ...foreignEdits(start, moved, quick),
   ];
@@ -57,6 +57,7 @@ const failingRollout = async (start: Twin, moved: readonly Subject[]): Promise<r
     ({ workload, move }) =>
       ['Deployment', 'StatefulSet'].includes(workload.ref.kind) &&
       workload.rolls &&
+      !workload.paused &&
       (workload.replicas ?? 1) > 0 &&
       move?.delivery === 'live',
   );
@@ -84,13 +85,16 @@ const failingRollout = async (start: Twin, moved: readonly Subject[]): Promise<r
 };
 
 /** The webhook lets the first pod of each restart pass by without a word, as in the gap of its cache. */
-const missedPods = (start: Twin): FaultPlay => ({
+const missedPods = (start: Twin, plan: Plan): FaultPlay => ({
   start,
   fault: {
     name: 'webhook misses pods',
     how: 'where the webhook misses the first pod of each rollout',
     // Once the old annotation is gone a pod that is missed has nothing, until it is made anew.
-    heals: 'retire',
+    heals: plan.steps.some(({ kind, stage }) => kind === 'remove-pod-annotation' && stage === 'cutover')
+      ? ['cutover', 'retire']
+      : ['retire'],
+    calm: ({ sandbox }) => sandbox.cluster.setWebhook({ mode: 'ok' }),
     before: ({ sandbox }, write) => {
       if (/^PATCH (deployments|statefulsets|daemonsets) /.test(write.title))
         sandbox.cluster.setWebhook({ mode: { misses: 1 } });

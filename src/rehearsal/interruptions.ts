@@ -3,7 +3,8 @@ import { memoryStore } from '../journal/memory-store.js';
 import { canonical } from '../model/canonical.js';
 import type { JournalEvent, StepState } from '../model/journal.js';
 import type { Plan } from '../model/plan.js';
-import { type Cast, playRun } from './play.js';
+import { OtherHands } from './other-hands.js';
+import { type Cast, playRun, playThrough } from './play.js';
 import { type Between, calm, forkTwin, type Twin } from './twin.js';
 import type { RehearsalFailure } from './verdict.js';
 import { writeOf } from './writes.js';
@@ -65,6 +66,7 @@ export const explore = async (options: ExploreOptions): Promise<Explored> => {
   const { plan } = cast;
   const twin = forkTwin(start);
   const store = memoryStore();
+  const hands = new OtherHands(twin, plan);
   const points: Point[] = [];
   const settled = new Map<string, { readonly twin: Twin; readonly lines: number }>();
   const failures: RehearsalFailure[] = [];
@@ -95,11 +97,12 @@ export const explore = async (options: ExploreOptions): Promise<Explored> => {
       if ('step' in event && settles.has(event.type))
         settled.set(`${command} ${event.step}`, { twin: forkTwin(twin), lines: store.events.length });
     };
-    return playRun(cast, command, {
+    return playThrough(cast, command, {
       twin,
       store,
       between,
       heard,
+      hands,
       run: command,
       apply: { stages: [...stages], ...one },
       unwind: one,
@@ -137,15 +140,19 @@ export const explore = async (options: ExploreOptions): Promise<Explored> => {
       if (left.delete(event.step)) last = event.step;
       if (left.size === 0) graceful.abort(130);
     };
-    const result = await playRun(cast, command, {
+    const helper = new OtherHands(at, plan);
+    const common = {
       twin: at,
       store: again,
       heard,
-      graceful: graceful.signal,
+      hands: helper,
       run: 'again',
       apply: { stages: [...stages], ...one },
       unwind: one,
-    });
+    };
+    const result = await (upTo === null
+      ? playThrough(cast, command, common)
+      : playRun(cast, command, { ...common, graceful: graceful.signal }));
     return {
       result,
       last: last as string | null,

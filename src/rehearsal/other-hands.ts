@@ -13,6 +13,10 @@ import type { Twin } from './twin.js';
 export class OtherHands {
   readonly #twin: Twin;
   readonly #steps: ReadonlyMap<string, Step>;
+  readonly #resumed = new Map<
+    string,
+    { readonly apiVersion: string; readonly namespace: string; readonly name: string }
+  >();
   /** What was done by hand, for the report. */
   readonly acts: string[] = [];
 
@@ -41,6 +45,16 @@ export class OtherHands {
   replace(stepId: string): boolean {
     const step = this.#steps.get(stepId);
     return step === undefined ? false : this.#replace(step);
+  }
+
+  /** Puts back what was changed only to let the plan go on: Deployments that were paused are paused again. */
+  leave(): void {
+    const { view } = this.#twin.sandbox;
+    for (const { apiVersion, namespace, name } of this.#resumed.values()) {
+      const object = view.get(apiVersion, 'Deployment', namespace, name);
+      if (object !== null) view.put(withAt(object, ['spec', 'paused'], true));
+    }
+    this.#resumed.clear();
   }
 
   #merge(step: Step, which: 'changes' | 'reverse'): void {
@@ -76,15 +90,14 @@ export class OtherHands {
     this.acts.push(`a person replaces the pods of ${kind} ${namespace}/${name}`);
     if (kind === 'Pod') {
       sandbox.view.remove('v1', 'Pod', namespace, name);
-      sandbox.cluster.create(fresh(object));
+      sandbox.cluster.create(freshPod(object));
       this.#wait(5_000);
       return true;
     }
     if (kind === 'Deployment' && objectAt(object, 'spec')['paused'] === true) {
       sandbox.view.put(withAt(object, ['spec', 'paused'], undefined));
+      this.#resumed.set(`${namespace}/${name}`, { apiVersion, namespace, name });
       this.#wait(120_000);
-      const now = sandbox.view.get(apiVersion, kind, namespace, name);
-      if (now !== null) sandbox.view.put(withAt(now, ['spec', 'paused'], true));
       return true;
     }
     const title = subjectKey(kind, namespace, name);
@@ -102,7 +115,7 @@ export class OtherHands {
 }
 
 /** A pod as its manifest has it: without what admission and the server added. */
-const fresh = (pod: JsonObject): JsonObject => {
+export const freshPod = (pod: JsonObject): JsonObject => {
   const injected = new Set(['aws-iam-token', 'eks-pod-identity-token']);
   const ours =
     /^(AWS_ROLE_ARN|AWS_WEB_IDENTITY_TOKEN_FILE|AWS_STS_REGIONAL_ENDPOINTS|AWS_CONTAINER_CREDENTIALS_FULL_URI|AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE|AWS_REGION|AWS_DEFAULT_REGION)$/;

@@ -106,3 +106,20 @@ export const playRun = async (cast: Cast, command: 'apply' | 'rollback', options
     ended.abort(130);
   }
 };
+
+/** How often a run that waits for somebody else is taken up again. */
+const rounds = 5;
+
+/** A run, taken up again as often as somebody else can end what it waits for. */
+export const playThrough = async (
+  cast: Cast,
+  command: 'apply' | 'rollback',
+  options: PlayOptions & { readonly hands: OtherHands },
+): Promise<RunResult> => {
+  for (let round = 1; ; round += 1) {
+    const result = await playRun(cast, command, { ...options, run: `${options.run ?? 'rehearsal'}-${round}` });
+    if (round === rounds || options.graceful?.aborted === true) return result;
+    const acted = result.pauses.filter(({ step }) => step !== null && options.hands.replace(step));
+    if (acted.length === 0) return result;
+  }
+};

@@ -1,8 +1,10 @@
 import { type AllClients, createClients } from '../clients/clients.js';
 import type { Clock } from '../model/clock.js';
 import type { HttpRequest, HttpResponse, Transport } from '../model/http.js';
+import { type Json, type JsonObject, listAt, objectAt, textAt } from '../model/json.js';
 import type { Clients } from '../model/ports.js';
 import { VirtualClock } from '../sandbox/clock.js';
+import { withAt } from '../sandbox/kubernetes/object.js';
 import { createSandbox, type Sandbox } from '../sandbox/sandbox.js';
 import type { Scenario } from '../sandbox/scenario-schema.js';
 import type { Settings } from '../sandbox/settings.js';
@@ -25,7 +27,30 @@ export const raiseTwin = async (
   // Nobody looks whether pods use what they have: that is asked of them directly.
   const settings = { useAfterMs: Number.POSITIVE_INFINITY, ...options.settings };
   const sandbox = createSandbox({ scenario, clock, settings });
+  // Bare pods of a scenario are put there as they are; through admission they get what any pod that is made anew would have.
+  for (const pod of sandbox.view.list('v1', 'Pod')) {
+    if (listAt(pod, 'metadata', 'ownerReferences').length > 0) continue;
+    const { name, namespace, labels, annotations } = pod['metadata'] as Record<string, Json>;
+    const metadata = { name, namespace, ...(labels ? { labels } : {}), ...(annotations ? { annotations } : {}) };
+    sandbox.view.remove('v1', 'Pod', String(namespace), String(name));
+    sandbox.cluster.create({ apiVersion: 'v1', kind: 'Pod', metadata, spec: pod['spec'] ?? {} } as JsonObject);
+  }
+  // A Deployment that is paused makes no first pods; its pods are from before it was.
+  const paused = sandbox.view
+    .list('apps/v1', 'Deployment')
+    .filter((object) => objectAt(object, 'spec')['paused'] === true);
+  for (const object of paused) sandbox.view.put(withAt(object, ['spec', 'paused'], undefined));
   await calm({ sandbox, clock });
+  for (const { metadata } of paused as readonly { readonly metadata?: Json }[]) {
+    const now = sandbox.view.get(
+      'apps/v1',
+      'Deployment',
+      textAt(metadata, 'namespace'),
+      textAt(metadata, 'name') ?? '',
+    );
+    if (now !== null) sandbox.view.put(withAt(now, ['spec', 'paused'], true));
+  }
+  if (paused.length > 0) await calm({ sandbox, clock });
   return { sandbox, clock };
 };
 

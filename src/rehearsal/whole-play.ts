@@ -1,4 +1,3 @@
-import type { RunResult } from '../engine/run.js';
 import { fold } from '../journal/fold.js';
 import { memoryStore } from '../journal/memory-store.js';
 import type { Inventory } from '../model/inventory.js';
@@ -6,7 +5,7 @@ import type { Plan } from '../model/plan.js';
 import { differences } from './difference.js';
 import type { IdentityModel } from './model.js';
 import { OtherHands } from './other-hands.js';
-import { type Cast, playRun } from './play.js';
+import { type Cast, playThrough } from './play.js';
 import { stopIf } from './stopped.js';
 import { type Between, calm, forkTwin, type Twin } from './twin.js';
 import type { RehearsalFailure } from './verdict.js';
@@ -47,8 +46,10 @@ export interface Fault {
   /** Around the n-th write, counted from 1. */
   before?(twin: Twin, write: Write, number: number): void;
   after?(twin: Twin, write: Write, number: number): void;
-  /** In this phase nobody can keep it from doing harm for a while; when the phase is over the harm must be healed. */
-  readonly heals?: Phase;
+  /** At the end of each phase, before all is looked at. */
+  calm?(twin: Twin): void;
+  /** In these phases nobody can keep it from doing harm for a while; when the phase is over the harm must be healed. */
+  readonly heals?: readonly Phase[];
   /** The estate that the rollback must lead to, where it is not the one before. */
   readonly end?: Twin;
   /** Steps may fail by it, and at least one must: then their moves go back by themselves. */
@@ -56,9 +57,6 @@ export interface Fault {
   /** Steps may fail by it. */
   readonly mayFail?: boolean;
 }
-
-/** How often a run that pauses is taken up again. */
-const rounds = 5;
 
 /**
  * The plan from its beginning to its end and back, by the real engine and the real clients, on one twin: prepare, cutover, retire, rollback.
@@ -105,33 +103,29 @@ export const playWhole = async (options: WholePlayOptions): Promise<WholePlay> =
 
   const phase = async (name: Phase): Promise<void> => {
     watch.phase = name;
-    watch.lenient = fault?.heals === name;
-    for (let round = 1; ; round += 1) {
-      const common = {
-        twin,
-        store,
-        between,
-        hands,
-        run: `rehearsal-${name}-${round}`,
-        ...(options.signal === undefined ? {} : { graceful: options.signal }),
-      };
-      const result = await (name === 'rollback'
-        ? playRun(cast, 'rollback', common)
-        : playRun(cast, 'apply', { ...common, apply: { stages: [name] } }));
-      stopIf(options.signal);
-      const again = round < rounds && takeUp(result, hands);
-      if (!again) {
-        failed += result.failures.length;
-        for (const failure of mayFail(fault, name) ? [] : result.failures)
-          failures.push({
-            message: `${name}: ${failure.error.code} ${failure.error.message}${failure.error.cause === '' ? '' : ` (${failure.error.cause})`}`,
-            subject: failure.step ?? failure.move ?? '',
-            reproduce: reproduceWith(plan, failure.move, `up to ${last}`, how),
-          });
-        for (const pause of result.pauses) notPlayed.add(`${name}: ${pause.reason}`);
-        break;
-      }
-    }
+    watch.lenient = fault?.heals?.includes(name) === true;
+    const common = {
+      twin,
+      store,
+      between,
+      hands,
+      run: `rehearsal-${name}`,
+      ...(options.signal === undefined ? {} : { graceful: options.signal }),
+    };
+    const result = await (name === 'rollback'
+      ? playThrough(cast, 'rollback', common)
+      : playThrough(cast, 'apply', { ...common, apply: { stages: [name] } }));
+    stopIf(options.signal);
+    failed += result.failures.length;
+    for (const failure of mayFail(fault, name) ? [] : result.failures)
+      failures.push({
+        message: `${name}: ${failure.error.code} ${failure.error.message}${failure.error.cause === '' ? '' : ` (${failure.error.cause})`}`,
+        subject: failure.step ?? failure.move ?? '',
+        reproduce: reproduceWith(plan, failure.move, `up to ${last}`, how),
+      });
+    for (const pause of result.pauses) notPlayed.add(`${name}: ${pause.reason}`);
+    if (name === 'rollback') hands.leave();
+    fault?.calm?.(twin);
     await calm(twin, 30_000);
     watch.everything();
     collect();
@@ -165,13 +159,6 @@ const mayFail = (fault: Fault | undefined, phase: Phase): boolean =>
   phase !== 'rollback' && (fault?.mayFail === true || fault?.mustFail === true);
 
 const kindOf = (plan: Plan, step: string): string => plan.steps.find(({ id }) => id === step)?.kind ?? '';
-
-/** Whether somebody else can end what a run waits for. */
-const takeUp = (result: RunResult, hands: OtherHands): boolean => {
-  let acted = false;
-  for (const pause of result.pauses) if (pause.step !== null && hands.replace(pause.step)) acted = true;
-  return acted;
-};
 
 const failureOf = (violation: Violation, plan: Plan, where: string, how?: string): RehearsalFailure => ({
   message: violation.message,
