@@ -113,11 +113,22 @@ const socketOptions = (config: KubeConfig, server: string, keepAlive: boolean): 
   const inner = config as unknown as { applyOptions(options: SocketOptions): Promise<void> };
   const proxyUrl = config.getCurrentCluster()?.proxyUrl ?? proxyFor(server, process.env);
   let agent: http.Agent | https.Agent | undefined;
-  return async () => {
-    const options: SocketOptions = {};
-    await inner.applyOptions(options).catch((thrown: unknown) => {
-      throw credentialsFailed(config, thrown);
+  // Calls that begin together share one run of the kubeconfig's command, which may take a second and a process each.
+  let asked: Promise<SocketOptions> | null = null;
+  const credentials = (): Promise<SocketOptions> => {
+    asked ??= (async () => {
+      const options: SocketOptions = {};
+      await inner.applyOptions(options).catch((thrown: unknown) => {
+        throw credentialsFailed(config, thrown);
+      });
+      return options;
+    })().finally(() => {
+      asked = null;
     });
+    return asked;
+  };
+  return async () => {
+    const options = await credentials();
     if (agent === undefined || !keepAlive) agent = await makeAgent(server, proxyUrl, keepAlive, options);
     const user = config.getCurrentUser();
     return {
