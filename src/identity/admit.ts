@@ -110,8 +110,15 @@ const injectionFor = (view: PodView, world: World): Injection | null => {
       labels: { [annotationKeys.podIdentityLabel]: 'enabled' },
       regionalSts,
     };
-  const role = own(annotations, `${prefix}/role-arn`);
-  if (role === undefined || role === '') return null;
+  const annotated = own(annotations, `${prefix}/role-arn`) || '';
+  // A non-empty annotation wins, and then nothing of the entry counts.
+  const listed = annotated === '' ? configuredFor(view, world) : null;
+  const asked = annotated || listed?.role || '';
+  if (asked === '') return null;
+  const role =
+    webhook.composes === true && !asked.includes('arn:')
+      ? `arn:${cluster.partition}:iam::${cluster.accountId}:role/${asked}`
+      : asked;
   return {
     pair: [
       ['AWS_ROLE_ARN', role],
@@ -120,10 +127,23 @@ const injectionFor = (view: PodView, world: World): Injection | null => {
     volume: 'aws-iam-token',
     mountPath: irsaMount,
     file: 'token',
-    audience: own(annotations, `${prefix}/audience`) || webhook.audience || 'sts.amazonaws.com',
+    audience: own(annotations, `${prefix}/audience`) || listed?.audience || webhook.audience || 'sts.amazonaws.com',
     labels: {},
     regionalSts,
   };
+};
+
+/** The entry of a self-hosted webhook's ConfigMap: the account's own, else the one for its name in every namespace. */
+const configuredFor = (
+  view: PodView,
+  world: World,
+): { readonly role: string; readonly audience?: string | undefined } | null => {
+  const entries = world.inventory.webhook.configured;
+  if (entries === undefined) return null;
+  const key = [`${view.namespace}/${view.serviceAccount}`, `*/${view.serviceAccount}`].find((one) =>
+    Object.hasOwn(entries, one),
+  );
+  return key === undefined ? null : (entries[key] ?? null);
 };
 
 const isWindows = (view: PodView): boolean =>

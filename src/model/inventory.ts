@@ -297,6 +297,10 @@ export const inventorySchema = z.object({
     /** Annotation prefix, `eks.amazonaws.com` unless a flag says otherwise. */
     prefix: z.string(),
     injectsRegion: z.boolean(),
+    /** `--compose-role-arn` of a self-hosted webhook: a bare name is a role of the cluster's account. */
+    composes: z.boolean().optional(),
+    /** `--watch-config-map`: roles by `namespace/name` of the service account; the namespace `*` stands for all others. */
+    configured: z.record(z.string(), z.object({ role: z.string(), audience: z.string().optional() })).optional(),
   }),
   workloads: z.array(workloadSchema),
   serviceAccounts: z.array(serviceAccountSchema),

@@ -1,8 +1,9 @@
+import { byText } from '../model/canonical.js';
 import type { Inventory } from '../model/inventory.js';
 import { at, isObject, type JsonObject, listAt, textAt } from '../model/json.js';
 import { kubernetesRef } from '../model/resource.js';
 import { annotationKeys } from '../model/words.js';
-import { imageOf } from './brokers.js';
+import { imageOf, isOn } from './brokers.js';
 import { parseCommandLine, wordsOf } from './command-line.js';
 import type { Gaps } from './gaps.js';
 import type { ObjectSource } from './source.js';
@@ -61,6 +62,10 @@ export const readWebhook = async (
     audience: flags['token-audience'] ?? about.audience,
     prefix: flags['annotation-prefix'] ?? 'eks.amazonaws.com',
     injectsRegion: eks || (flags['aws-default-region'] ?? '') !== '',
+    ...(isOn(flags, 'compose-role-arn') ? { composes: true } : {}),
+    ...(isOn(flags, 'watch-config-map')
+      ? { configured: await readConfigured(source, gaps, flags['namespace'] ?? 'eks') }
+      : {}),
   };
   if (found === null) {
     if (!source.live) {
@@ -87,6 +92,41 @@ export const readWebhook = async (
     allowsDryRun: sideEffects === undefined || sideEffects === 'None' || sideEffects === 'NoneOnDryRun',
     ...settings,
   };
+};
+
+/** ConfigMap `pod-identity-webhook`, whose `config` is a JSON map of service accounts (pkg/cache/cache.go). */
+const readConfigured = async (
+  source: ObjectSource,
+  gaps: Gaps,
+  namespace: string,
+): Promise<NonNullable<Webhook['configured']>> => {
+  const map = await source.get(kubernetesRef('v1', 'ConfigMap', namespace, 'pod-identity-webhook'));
+  const text = textAt(map, 'data', 'config');
+  if (text === undefined) return {};
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    value = null;
+  }
+  if (!isObject(value as JsonObject)) {
+    gaps.add(`kubernetes:configmaps:${namespace}/pod-identity-webhook`, 'its config is no JSON map', [
+      'which service accounts the webhook has roles for',
+    ]);
+    return {};
+  }
+  return Object.fromEntries(
+    Object.entries(value as JsonObject)
+      .filter(([key]) => key.includes('/') && key !== '__proto__')
+      .flatMap(([key, entry]) => {
+        const role = textAt(entry, 'RoleARN');
+        const audience = textAt(entry, 'Audience');
+        return role === undefined || role === ''
+          ? []
+          : [[key, { role, ...(audience === undefined || audience === '' ? {} : { audience }) }] as const];
+      })
+      .sort(([left], [right]) => byText(left, right)),
+  );
 };
 
 const healthOf = async (source: ObjectSource, webhook: unknown): Promise<boolean | 'unknown'> => {

@@ -97,6 +97,37 @@ describe('what the webhook injects', () => {
     expect(first(admit(pod(), world)).identityEnv.AWS_ROLE_ARN).toBe(arn('other'));
   });
 
+  it('takes a self-hosted webhook’s ConfigMap where the account has no annotation', () => {
+    const configured = { 'payments/api': { role: arn('listed'), audience: 'mine' }, '*/web': { role: 'bare' } };
+    const having = (annotations: Record<string, string>, more = {}) =>
+      worldOf(
+        estate({
+          serviceAccounts: [serviceAccount(annotations)],
+          webhook: { ...estate().webhook, configured, ...more },
+        }),
+      );
+    const role = (view: PodView, world = having({})) => first(admit(view, world)).identityEnv.AWS_ROLE_ARN;
+    expect(role(pod())).toBe(arn('listed'));
+    expect(admit(pod(), having({})).volumes[0]?.tokens[0]?.audience).toBe('mine');
+    expect(role(pod(), having({ 'eks.amazonaws.com/role-arn': '' }))).toBe(arn('listed'));
+    expect(role(pod(), having({ 'eks.amazonaws.com/role-arn': arn('own') }))).toBe(arn('own'));
+    expect(role(pod({ namespace: 'any', serviceAccount: 'web' }))).toBe('bare');
+    expect(role(pod({ serviceAccount: 'other' }))).toBeUndefined();
+  });
+
+  it('composes a role’s ARN from a bare name only where the webhook was told to', () => {
+    const bare = { 'eks.amazonaws.com/role-arn': 'team/app' };
+    const role = (composes?: boolean) =>
+      first(
+        admit(
+          pod(),
+          bound(bare, { webhook: { ...estate().webhook, ...(composes === undefined ? {} : { composes }) } }),
+        ),
+      ).identityEnv.AWS_ROLE_ARN;
+    expect(role()).toBe('team/app');
+    expect(role(true)).toBe('arn:aws:iam::111122223333:role/team/app');
+  });
+
   it('looks at the account of pods that name none', () => {
     const world = worldOf(
       estate({ serviceAccounts: [serviceAccount({ 'eks.amazonaws.com/role-arn': arn('app') }, 'default')] }),

@@ -163,6 +163,49 @@ describe('which cluster it is', () => {
     expect(await health(true)).toMatchObject({ present: true, healthy: true, skipLabel: false });
     expect(await health(false)).toMatchObject({ present: true, healthy: false });
   });
+
+  it('reads what a self-hosted webhook was told: its flags, and the ConfigMap where it watches one', async () => {
+    const told = async (args: string[], config: string) => {
+      const objects = [
+        object('apps/v1', 'Deployment', meta('pod-identity-webhook', 'irsa'), {
+          spec: {
+            selector: { matchLabels: { app: 'x' } },
+            template: {
+              metadata: { labels: { app: 'x' } },
+              spec: { containers: [{ name: 'w', image: 'amazon/amazon-eks-pod-identity-webhook:v0.6', args }] },
+            },
+          },
+        }),
+        object('v1', 'ConfigMap', meta('pod-identity-webhook', 'irsa'), { data: { config } }),
+      ];
+      const { webhook, gaps } = await scan(fakeClients({ objects, aws: {} }), { context: 'home', server });
+      return { webhook, areas: gaps.map(({ area }) => area) };
+    };
+    const config = JSON.stringify({
+      'payments/api': { RoleARN: 'arn:aws:iam::111122223333:role/api', Audience: 'mine' },
+      '*/web': { RoleARN: 'web' },
+      'payments/none': { Audience: 'x' },
+      stray: { RoleARN: 'y' },
+    });
+    const flags = [
+      '--watch-config-map=true',
+      '--namespace=irsa',
+      '--compose-role-arn',
+      '--annotation-prefix=pi.example',
+    ];
+    expect((await told(flags, config)).webhook).toMatchObject({
+      prefix: 'pi.example',
+      composes: true,
+      configured: {
+        '*/web': { role: 'web' },
+        'payments/api': { role: 'arn:aws:iam::111122223333:role/api', audience: 'mine' },
+      },
+    });
+    expect((await told(['--token-audience=sts.amazonaws.com'], config)).webhook.configured).toBeUndefined();
+    const broken = await told(flags, '[');
+    expect(broken.webhook.configured).toEqual({});
+    expect(broken.areas).toContain('kubernetes:configmaps:irsa/pod-identity-webhook');
+  });
 });
 
 describe('node roles', () => {
