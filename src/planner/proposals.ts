@@ -3,6 +3,7 @@ import { missingForIssuers } from '../findings/trust-plans.js';
 import { byText } from '../model/canonical.js';
 import type { Ownership } from '../model/inventory.js';
 import type { PlanOptions } from '../model/options.js';
+import { parseRoleArn } from '../model/resource.js';
 import { annotationKeys, type Broker } from '../model/words.js';
 import { chooseMechanism } from './mechanism.js';
 import { freeName, labelName } from './names.js';
@@ -241,9 +242,13 @@ const intentOf = (
           },
     split: of.split,
     newRole: target?.isNew ?? false,
-    why: [mechanism.why, accountReason(of), ...restartReason(options, of.split), ...defaultRoleReason(estate)].join(
-      ' ',
-    ),
+    why: [
+      mechanism.why,
+      accountReason(of),
+      ...restartReason(options, of.split),
+      ...defaultRoleReason(estate),
+      ...credentialsReason(estate, target?.role ?? null),
+    ].join(' '),
     delivery: options.gitops === 'handoff' && (owner !== undefined || custom !== undefined) ? 'handoff' : 'live',
     owner:
       owner !== undefined
@@ -258,6 +263,17 @@ const intentOf = (
     first.broker === proposal.to.mechanism &&
     (proposal.to.associationRole ?? proposal.to.role) === first.role;
   return { proposal, held, bound };
+};
+
+/** Whose credentials make the steps of a role in another account. */
+const credentialsReason = (estate: Estate, role: string | null): readonly string[] => {
+  const { accounts, cluster } = estate.inventory;
+  const account = role === null ? undefined : parseRoleArn(role)?.account;
+  if (account === undefined || cluster.accountId === '' || account === cluster.accountId) return [];
+  const credentials = accounts.find(({ id }) => id === account)?.credentials ?? 'none';
+  return credentials === 'none'
+    ? [`Its role is in account ${account}, for which no credentials were named.`]
+    : [`Its steps in account ${account} are made with ${credentials}, all others with the cluster's own credentials.`];
 };
 
 const defaultRoleReason = (estate: Estate): readonly string[] =>

@@ -70,6 +70,10 @@ describe('each step', () => {
         `create-oidc-provider ${away}`,
       ].sort(),
     );
+    expect(plan.moves.map(({ why }) => why.includes(`made with role:${roleIn('aws', away, 'migrator')}`))).toEqual([
+      true,
+      false,
+    ]);
     expect(plan.findings.find(({ code }) => code === 'RL303')?.message).toContain(
       `made with role:${roleIn('aws', away, 'migrator')}`,
     );
@@ -148,6 +152,28 @@ describe('--role-mode new', () => {
       expect(world.estate()).toEqual(before);
     },
   );
+
+  it('makes it in the other account too, narrowed to the association', async () => {
+    const world = await World.of(twoAccounts(), {
+      watched: ['shop'],
+      accountRoles: { [away]: roleIn('aws', away, 'migrator') },
+    });
+    const before = world.estate();
+    const plan = await world.planned({
+      target: 'pod-identity',
+      roleMode: 'new',
+      sdkKnown: ['*'],
+      accept: [`RL310:${away}/api`, `RL310:${home}/web`],
+    });
+    expect(plan.moves.map(({ blocked }) => blocked)).toEqual([false, false]);
+    expect((await world.apply()).failures).toEqual([]);
+    const made = plan.moves.find(({ id }) => id === 'move:shop/api')?.to?.role ?? '';
+    expect(made).toContain(`:${away}:role/`);
+    expect(world.sandbox.world.role(made)?.trust).toContain('sts:ExternalId');
+    expect(world.identities('shop')[0]).toBe(`api container-credentials ${made}`);
+    expect((await world.rollback()).exit).toBe(0);
+    expect(world.estate()).toEqual(before);
+  });
 
   it('names it in 64 characters, the same each time, however long the names are', async () => {
     const name = 'a-service-account-with-a-name-that-is-as-long-as-names-ever-get';
