@@ -1,56 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { savePlan } from '../../src/cli/plan-directory.js';
-import { createClients } from '../../src/clients/clients.js';
-import type { HttpRequest } from '../../src/model/http.js';
-import { defaultPlanOptions } from '../../src/model/options.js';
-import type { Plan } from '../../src/model/plan.js';
-import { plan as makePlan } from '../../src/planner/plan.js';
-import { createSandbox, type Sandbox } from '../../src/sandbox/sandbox.js';
-import { type Served, serve } from '../../src/sandbox/serve.js';
-import { scan } from '../../src/scan/collect.js';
 import { type Estate, estates } from '../faults/estates.js';
 import { actorOf, begin, type Direction, run } from '../faults/stage.js';
 import { start } from '../helpers/cli.js';
-
-/** The estate without the tool's own lock and list of runs. */
-const textOf = (sandbox: Sandbox): string => {
-  const { kubernetes, ...rest } = sandbox.canonical() as { kubernetes: string };
-  const objects = Object.entries(JSON.parse(kubernetes) as Record<string, unknown>).filter(
-    ([key]) => !/leases:|rolelift-runs/.test(key),
-  );
-  return JSON.stringify({ ...rest, kubernetes: objects }).replaceAll(
-    /("sts:ExternalId":)"[^"]+"/g,
-    '$1"made up by EKS"',
-  );
-};
-
-interface Stand {
-  readonly sandbox: Sandbox;
-  readonly served: Served;
-  readonly plan: Plan;
-  readonly directory: string;
-}
-
-const raise = async (estate: Estate): Promise<Stand> => {
-  const sandbox = createSandbox({ scenario: estate.scenario });
-  await sandbox.settled();
-  const send = (request: HttpRequest, signal: AbortSignal) => sandbox.handle(request, signal);
-  const { region } = estate.scenario.cluster;
-  const clients = await createClients({
-    region,
-    inProcess: { kubernetes: send, aws: send, server: 'http://127.0.0.1' },
-  });
-  const inventory = await scan(clients, { context: 'sandbox', server: 'http://127.0.0.1', region });
-  const at = { createdAt: '2026-01-01T00:00:00Z', tool: 'test' };
-  const plan = makePlan(inventory, { ...defaultPlanOptions, ...estate.options }, at);
-  const directory = path.join(mkdtempSync(path.join(tmpdir(), 'rolelift-resume-')), 'plan');
-  await savePlan(directory, plan, inventory, '');
-  sandbox.faults.forget();
-  return { sandbox, served: await serve(sandbox), plan, directory };
-};
+import { raise, type Stand } from './stand.js';
 
 const argumentsFor = (stand: Stand, direction: Direction): readonly string[] => [
   direction,
@@ -65,9 +17,7 @@ const argumentsFor = (stand: Stand, direction: Direction): readonly string[] => 
 /** The kind of the step that was under way when the process died, by its journal. */
 const kindUnderWay = (stand: Stand): string => {
   const open = new Set<string>();
-  for (const line of readFileSync(path.join(stand.directory, 'journal.jsonl'), 'utf8').split('\n')) {
-    if (line === '') continue;
-    const event = JSON.parse(line) as { type: string; step?: string };
+  for (const event of stand.journal()) {
     if (event.step === undefined) continue;
     if (event.type === 'started' || event.type === 'undo-started') open.add(event.step);
     else open.delete(event.step);
@@ -83,7 +33,7 @@ const killed = async (
   write: number,
   when: 'before' | 'after',
 ): Promise<boolean> => {
-  const running = start(argumentsFor(stand, direction), { env: stand.served.env });
+  const running = start(argumentsFor(stand, direction), { env: stand.env });
   // The first write of every run goes to the cluster's list of runs.
   stand.sandbox.faults.kill({ pid: running.child.pid as number, write: write + 1, when });
   const ended = await running.ended;
@@ -127,7 +77,7 @@ const tormented = async (
     seen.add(kindUnderWay(stand));
     done = when === 'after' ? index + 1 : index;
   }
-  const last = start(argumentsFor(stand, direction), { env: stand.served.env });
+  const last = start(argumentsFor(stand, direction), { env: stand.env });
   const ended = await last.ended;
   expect(ended.code, `${ended.out}${ended.err}`).toBe(0);
 };
@@ -143,18 +93,16 @@ describe('a process that is killed from outside before or after its n-th write',
   const play = async (estate: Estate): Promise<void> => {
     const stand = await raise(estate);
     try {
-      const begin = textOf(stand.sandbox);
+      const begin = stand.estate();
       const writes = await writesOf(estate);
       await tormented(stand, 'apply', writes.apply, kinds.apply);
       await stand.sandbox.settled();
-      expect(textOf(stand.sandbox)).not.toBe(begin);
+      expect(stand.estate()).not.toBe(begin);
       await tormented(stand, 'rollback', writes.rollback, kinds.rollback);
       await stand.sandbox.settled();
-      expect(textOf(stand.sandbox)).toBe(begin);
+      expect(stand.estate()).toBe(begin);
     } finally {
-      rmSync(path.dirname(stand.directory), { recursive: true, force: true });
-      await stand.served.close();
-      stand.sandbox.stop();
+      await stand.close();
     }
   };
 

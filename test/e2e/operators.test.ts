@@ -1,0 +1,194 @@
+import { spawn } from 'node:child_process';
+import { cpSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { checkScenario } from '../../src/sandbox/scenario.js';
+import type { Estate } from '../faults/estates.js';
+import { cleanEnv, rolelift, start } from '../helpers/cli.js';
+import { estate } from '../helpers/platforms.js';
+import { raise, type Stand, until } from './stand.js';
+
+const small: Estate = {
+  title: 'one workload under kiam',
+  scenario: checkScenario(estate(), 'small'),
+  options: { scope: ['workloads'] },
+};
+const program = path.resolve(import.meta.dirname, '../../dist/cli/main.js');
+
+const withStand = (act: (stand: Stand) => Promise<void>) => async (): Promise<void> => {
+  const stand = await raise(small);
+  try {
+    await act(stand);
+  } finally {
+    await stand.close();
+  }
+};
+const args = (stand: Stand, command: 'apply' | 'rollback', ...more: readonly string[]): readonly string[] => [
+  command,
+  stand.directory,
+  '--yes',
+  '--quiet',
+  ...more,
+];
+const begun = (stand: Stand, count: number) => (): boolean =>
+  stand.journal().filter(({ type }) => type === 'started').length >= count;
+const seen = (ended: { out: string; err: string }): string => `${ended.out}${ended.err}`;
+
+describe('an operator', { timeout: 300_000, concurrent: true }, () => {
+  it(
+    'may stop a run by Ctrl-C, by SIGTERM, by Ctrl-C twice, and lose the terminal: it goes on where it was',
+    withStand(async (stand) => {
+      const before = stand.estate();
+      const first = start(args(stand, 'apply'), { env: stand.env });
+      await until('a step begins', begun(stand, 1));
+      first.child.kill('SIGINT');
+      const once = await first.ended;
+      expect(once.code, seen(once)).toBe(130);
+      expect(stand.journal().at(-1)).toMatchObject({ type: 'run-ended', exit: 130 });
+
+      const lines = stand.journal().length;
+      const second = start(args(stand, 'apply'), { env: stand.env });
+      await until('the run is begun again', () => stand.journal().length > lines);
+      second.child.kill('SIGTERM');
+      expect((await second.ended).code).toBe(143);
+
+      const more = stand.journal().length;
+      const third = start(args(stand, 'apply'), { env: stand.env });
+      await until('the run is begun again', () => stand.journal().length > more);
+      third.child.kill('SIGINT');
+      third.child.kill('SIGINT');
+      expect((await third.ended).code).toBe(130);
+
+      const last = await rolelift(args(stand, 'apply', '--soak', '0s', '--accept-unproven', 'all'), { env: stand.env });
+      expect(last.code, seen(last)).toBe(0);
+      expect(stand.estate()).not.toBe(before);
+
+      // Nobody reads any more what it writes.
+      const back = start(args(stand, 'rollback', '--json'), { env: stand.env });
+      back.child.stdout?.destroy();
+      await back.ended;
+      await until('the rollback is over', () => stand.journal().at(-1)?.type === 'run-ended');
+      await stand.sandbox.settled();
+      expect(stand.estate()).toBe(before);
+    }),
+  );
+
+  it(
+    'may hold a run by a PAUSE file, and a second run is told who holds the lock',
+    withStand(async (stand) => {
+      const pause = path.join(stand.directory, 'PAUSE');
+      writeFileSync(pause, '');
+      const paused = await rolelift(args(stand, 'apply'), { env: stand.env });
+      expect(paused.code, seen(paused)).toBe(3);
+      expect(seen(paused)).toContain('PAUSE');
+      expect(stand.journal().some(({ type }) => type === 'started')).toBe(false);
+
+      rmSync(pause);
+      const run = start(args(stand, 'apply'), { env: stand.env });
+      await until('a step begins', begun(stand, 1));
+      // Held there, it keeps its locks.
+      writeFileSync(pause, '');
+      const rival = await rolelift(args(stand, 'apply'), { env: stand.env });
+      expect(rival.code, seen(rival)).toBe(5);
+      expect(seen(rival)).toContain(`process ${run.child.pid}`);
+
+      // From another directory it is the cluster's Lease that tells.
+      const copy = path.join(stand.folder, 'copy');
+      cpSync(stand.directory, copy, { recursive: true, filter: (file) => !path.basename(file).startsWith('.lock-') });
+      rmSync(path.join(copy, 'journal.jsonl'), { force: true });
+      const other = await rolelift(['apply', copy, '--yes', '--quiet'], { env: stand.env });
+      expect(other.code, seen(other)).toBe(5);
+      expect(seen(other)).toContain(stand.directory);
+      expect(run.child.exitCode).toBe(null);
+      rmSync(pause);
+      expect((await run.ended).code).toBe(3);
+    }),
+  );
+
+  it(
+    'who runs out of disk, or loses the directory, finds the run stopped before its next effect',
+    withStand(async (stand) => {
+      // A limit on the size of files answers as a full disk does, in the middle of the journal.
+      const script = `trap '' XFSZ; ulimit -f 4; exec "$@"`;
+      const full = spawn(
+        'bash',
+        ['-c', script, 'bash', process.execPath, program, ...args(stand, 'apply', '--lock', 'none')],
+        {
+          env: cleanEnv(stand.env),
+          stdio: ['ignore', 'pipe', 'pipe'],
+        },
+      );
+      let told = '';
+      full.stderr.setEncoding('utf8').on('data', (text: string) => {
+        told += text;
+      });
+      full.stdout.setEncoding('utf8').on('data', (text: string) => {
+        told += text;
+      });
+      const code = await new Promise((resolve) => full.on('close', resolve));
+      expect(code, told).toBe(1);
+      expect(told).toContain('RL810');
+      const durable = stand.journal();
+      expect(durable.length).toBeGreaterThan(1);
+
+      const run = start(args(stand, 'apply'), { env: stand.env });
+      await until('it goes on', () => stand.journal().length > durable.length);
+      const aside = path.join(stand.folder, 'aside');
+      renameSync(stand.directory, aside);
+      mkdirSync(stand.directory);
+      const ended = await run.ended;
+      expect([1, 4], seen(ended)).toContain(ended.code);
+      expect(seen(ended)).toMatch(/RL81[0-5]/);
+      rmSync(stand.directory, { recursive: true });
+      renameSync(aside, stand.directory);
+
+      const last = await rolelift(args(stand, 'apply'), { env: stand.env });
+      expect(last.code, seen(last)).toBe(3);
+      expect(seen(last)).toContain('--stage retire');
+    }),
+  );
+
+  it(
+    'finds the state of a run in object storage from another directory, and undoes it by the run that the cluster knows',
+    withStand(async (stand) => {
+      const before = stand.estate();
+      const there = await rolelift(args(stand, 'apply', '--state', 's3://team/prod'), { env: stand.env });
+      expect(there.code, seen(there)).toBe(3);
+      expect(stand.journal()).toEqual([]);
+      rmSync(stand.directory, { recursive: true });
+      const elsewhere = path.join(stand.folder, 'elsewhere');
+      mkdirSync(elsewhere);
+      const listed = await rolelift(['runs', '--json'], { env: stand.env, cwd: elsewhere });
+      const runs = JSON.parse(listed.out) as { run: string; state: string; exit: number }[];
+      expect(runs).toHaveLength(1);
+      expect(runs[0]).toMatchObject({ state: `s3://team/prod/${stand.plan.id}`, exit: 3 });
+      const back = await rolelift(['rollback', '--run', runs[0]?.run ?? '', '--yes', '--quiet'], {
+        env: stand.env,
+        cwd: elsewhere,
+      });
+      expect(back.code, seen(back)).toBe(0);
+      await stand.sandbox.settled();
+      expect(stand.estate()).toBe(before);
+    }),
+  );
+
+  it(
+    'undoes by marks alone where plan and journal are lost',
+    withStand(async (stand) => {
+      const before = stand.estate();
+      const there = await rolelift(args(stand, 'apply', '--soak', '0s', '--accept-unproven', 'all'), {
+        env: stand.env,
+      });
+      expect(there.code, seen(there)).toBe(0);
+      rmSync(stand.directory, { recursive: true });
+      const dry = await rolelift(['rollback', '--from-live', '--dry-run'], { env: stand.env, cwd: stand.folder });
+      expect(dry.code, seen(dry)).toBe(0);
+      expect(dry.out).toContain('not restored');
+      expect(stand.estate()).not.toBe(before);
+      const back = await rolelift(['rollback', '--from-live', '--yes'], { env: stand.env, cwd: stand.folder });
+      expect(back.code, seen(back)).toBe(0);
+      await stand.sandbox.settled();
+      expect(stand.estate()).toBe(before);
+    }),
+  );
+});
