@@ -1,0 +1,154 @@
+import { describe, expect, it } from 'vitest';
+import { commandsFor } from '../../src/cli/guide-commands.js';
+import { moveProgress } from '../../src/cli/move-progress.js';
+import { pausesText } from '../../src/cli/pause-text.js';
+import { shellWord } from '../../src/cli/shown-path.js';
+import type { Message } from '../../src/model/message.js';
+import type { Plan } from '../../src/model/plan.js';
+import { plainStyle } from '../../src/model/style.js';
+
+/** A plan as far as these texts look at it: moves a, b, … with so many steps each. */
+const planOf = (moves: readonly string[], steps: number): Plan =>
+  ({
+    moves: moves.map((id) => ({ id })),
+    steps: moves.flatMap((move) =>
+      Array.from({ length: steps }, (_, index) => ({ id: `${move}:${index}`, move, params: {} })),
+    ),
+  }) as unknown as Plan;
+const step = (move: string, index: number, state: 'running' | 'done'): Message => ({
+  kind: 'progress',
+  id: `${move}:${index}`,
+  parent: move,
+  title: 'a step',
+  state,
+});
+
+describe('progress of moves', () => {
+  const follow = (moves: readonly string[]) => {
+    const said: Message[] = [];
+    const plan = planOf(moves, 2);
+    const progress = moveProgress(plan, new Set(plan.steps.map(({ id }) => id)), (message) => said.push(message));
+    return { said, progress };
+  };
+  const rows = (said: readonly Message[]): readonly string[] =>
+    said.flatMap((message) =>
+      message.kind === 'progress' && message.parent === null
+        ? [`${message.title} ${message.state} ${message.done}/${message.of}`]
+        : [],
+    );
+
+  it('counts the steps of each move, and ends with how the move ended', () => {
+    const { said, progress } = follow(['move:a', 'move:b']);
+    progress.say(step('move:a', 0, 'running'));
+    progress.say(step('move:a', 0, 'done'));
+    progress.say(step('move:a', 0, 'done'));
+    progress.say(step('move:a', 1, 'done'));
+    progress.say(step('move:b', 0, 'done'));
+    progress.end(
+      new Map([
+        ['move:a', 'waiting'],
+        ['move:b', 'failed'],
+      ]),
+    );
+    expect(rows(said)).toEqual([
+      'a running 0/2',
+      'a running 1/2',
+      'a running 2/2',
+      'b running 0/2',
+      'b running 1/2',
+      // All that was asked of a is over; what it waits for is a later stage.
+      'a done 2/2',
+      'b (failed) failed 1/2',
+    ]);
+  });
+
+  it('shares one line where there are too many moves for a screen', () => {
+    const moves = Array.from({ length: 30 }, (_, index) => `move:m${index}`);
+    const { said, progress } = follow(moves);
+    for (const move of moves) for (const index of [0, 1]) progress.say(step(move, index, 'done'));
+    progress.end(new Map(moves.map((move) => [move, 'done'])));
+    expect(
+      new Set(said.flatMap((message) => (message.kind === 'progress' ? [message.parent ?? message.id] : []))),
+    ).toEqual(new Set(['moves']));
+    expect(rows(said).at(-1)).toBe('moves done 30/30');
+  });
+});
+
+describe('what a run waits for', () => {
+  const soak = (move: string, at: string) => ({
+    gate: `soak:${move}`,
+    step: `${move}:0`,
+    reason: `${move} soaks until ${at}`,
+    how: 'rolelift apply plans/a --stage retire, from then on',
+    opensAt: Date.parse(at),
+  });
+
+  it('is told once for moves that differ in name and time only, with the last time', () => {
+    const plan = planOf(['move:a', 'move:b'], 1);
+    const text = pausesText(
+      [soak('move:a', '2026-01-01T10:00:00.000Z'), soak('move:b', '2026-01-01T12:00:00.000Z')],
+      plan,
+      'apply',
+      plainStyle,
+      80,
+    );
+    expect(text.split('\n').map((line) => line.trim())).toEqual([
+      '‖ 2 moves: soaks until 2026-01-01T12:00:00.000Z',
+      'a, b',
+      'rolelift apply plans/a --stage retire, from then on',
+    ]);
+  });
+
+  it('names the fields that a hand-off waits for, and their values', () => {
+    const plan = planOf(['move:a'], 1);
+    const ref = { kind: 'ServiceAccount', namespace: 'shop', name: 'web' };
+    const params = {
+      changes: [{ ref, pointer: '/metadata/annotations/x', value: 'arn\u001b[2J' }],
+      reverse: [{ ref, pointer: '/metadata/annotations/x', value: null }],
+    };
+    const held = { ...plan, steps: plan.steps.map((each) => ({ ...each, params })) } as unknown as Plan;
+    const pause = { gate: 'handoff', step: 'move:a:0', reason: 'waits', how: 'Make it.', opensAt: null };
+    const forward = pausesText([pause], held, 'apply', plainStyle, 80);
+    expect(forward).toContain('ServiceAccount shop/web');
+    expect(forward).toContain('/metadata/annotations/x: "arn');
+    expect(forward).not.toContain('\u001b');
+    expect(pausesText([pause], held, 'rollback', plainStyle, 80)).toContain('(taken away)');
+  });
+});
+
+describe('commands that are printed', () => {
+  it('do the same as the answers, and can be typed as they stand', () => {
+    const all = {
+      context: 'prod',
+      target: 'auto',
+      namespaces: [],
+      moves: [],
+      directory: 'plans/prod',
+      state: null,
+    } as const;
+    expect(commandsFor(all)).toEqual([
+      'rolelift plan --context prod -o plans/prod',
+      'rolelift rehearse plans/prod',
+      'rolelift apply plans/prod --context prod --yes',
+    ]);
+    const some = {
+      ...all,
+      context: 'arn:aws:eks:eu-west-1:1:cluster/my prod',
+      target: 'irsa',
+      namespaces: ['a', 'b'],
+      moves: ['move:a/x'],
+      state: 's3://b/p',
+    } as const;
+    expect(commandsFor(some)).toEqual([
+      "rolelift plan --context 'arn:aws:eks:eu-west-1:1:cluster/my prod' --target irsa -n a -n b -o plans/prod",
+      'rolelift rehearse plans/prod',
+      "rolelift apply plans/prod --context 'arn:aws:eks:eu-west-1:1:cluster/my prod' --move move:a/x --state s3://b/p --yes",
+    ]);
+  });
+
+  it('quote what a shell would read otherwise', () => {
+    expect(shellWord('plans/demo')).toBe('plans/demo');
+    expect(shellWord("it's $(rm)")).toBe("'it'\\''s $(rm)'");
+    expect(shellWord('')).toBe("''");
+  });
+});
