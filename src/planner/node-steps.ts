@@ -153,8 +153,17 @@ const retireSteps = (
       return evidenceGate(proposal.id, at, `gate:${at}:unused`, looks, [of.prove]);
     });
   const ready = [of.prove, use.id, ...ids(before), ...ids(reports)];
-  const leaving: Leaving = { move: proposal.id, guard: of.guard, dependsOn: ready };
-  const gone = part.detach.flatMap((one) => (handedOff(one) ? handoffSteps(leaving, one) : [detachStep(leaving, one)]));
+  // One role after the other: each is watched before the next loses anything.
+  const gone: StepDraft[] = [];
+  for (const one of part.detach) {
+    const before = gone.at(-1);
+    const leaving: Leaving = {
+      move: proposal.id,
+      guard: of.guard,
+      dependsOn: before === undefined ? ready : [...ready, before.id],
+    };
+    gone.push(...(handedOff(one) ? handoffSteps(leaving, one) : [detachStep(leaving, one)]));
+  }
   const after = cni && gone.length > 0 ? [node('new-node-after', ids(gone), true, ids(gone))] : [];
   return [...before, ...reports, ...gone, ...after];
 };

@@ -58,6 +58,18 @@ const lastUse = async (
   return Number.isNaN(when) ? null : { at: when, region: textAt(answer, 'Role', 'RoleLastUsed', 'Region') ?? '' };
 };
 
+const titleOf = ({ gate: { kind: of }, looks }: Params): string => {
+  if (looks === undefined) return `Gate: ${of}`;
+  switch (looks.is) {
+    case 'new-node':
+      return `Gate: a node that joins after ${looks.watch ? 'the policy left' : 'the restart'} gives a pod an address`;
+    case 'unused':
+      return `Gate: the last-accessed report of ${parseRoleArn(looks.roleArn)?.name ?? looks.roleArn} shows nothing of what it loses`;
+    case 'withdrawn':
+      return `Gate: ${looks.policy.name} of role ${looks.role} no longer allows what the CNI needs`;
+  }
+};
+
 /** A point at which the move waits until its condition holds: approval, soak, proof of use (H10), confirmation. */
 export const gate = defineStep({
   kind,
@@ -68,7 +80,7 @@ export const gate = defineStep({
   checks: true,
   parseParams: parserOf(kind, schema) as (params: unknown) => never,
   describe: (step) => ({
-    title: `Gate: ${paramsOf(step).gate.kind}`,
+    title: titleOf(paramsOf(step)),
     effect: 'none',
     undo: 'Nothing to undo.',
   }),

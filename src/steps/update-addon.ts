@@ -129,7 +129,7 @@ export const updateAddon = defineStep<UpdateAddonParams>({
   describe: ({ params }) => ({
     title: `Give add-on ${params.addon} of cluster ${params.cluster} its own role`,
     effect: 'disruptive',
-    undo: 'Gives the add-on back exactly the role and associations that it had, and replaces its pods.',
+    undo: 'Gives the add-on back exactly the role and associations that it had.',
   }),
   changes: (step, direction, planId = unnamedPlan) => {
     const seen = at(step.before, 'associations');

@@ -82,7 +82,7 @@ describe('retire-broker', () => {
       expect([done.code, done.out]).toEqual([0, expect.stringContaining('kubectl delete daemonset kiam-agent')]);
       expect(journal).toContain('"command":"retire-broker"');
       const state = JSON.stringify(await sandbox.control('GET', 'state'));
-      expect(state).not.toContain('daemonsets:kiam/kiam-agent');
+      expect(state).not.toContain('daemonsets:kube-system/kiam-agent');
     } finally {
       await sandbox.stop();
     }
