@@ -1,6 +1,6 @@
 import { RoleliftError } from '../model/error.js';
 import type { Caller, RunState } from '../model/journal.js';
-import { type JsonObject, textAt } from '../model/json.js';
+import type { JsonObject } from '../model/json.js';
 import { type Plan, planDigest } from '../model/plan.js';
 import { parseRoleArn } from '../model/resource.js';
 import type { AnyRun } from './run.js';
@@ -64,18 +64,26 @@ export const checkPlace = async (run: AnyRun): Promise<{ readonly caller: Caller
  */
 const strangeRecord = (plan: Plan, state: RunState): string | null => {
   const ids = new Set(plan.steps.map(({ id }) => id));
-  let roles: ReadonlySet<string> | null = null;
+  let known: ReadonlySet<string> | null = null;
   for (const [id, step] of state.steps) {
     if (!ids.has(id)) return `the plan has no step ${id}`;
-    const preimage = 'preimage' in step ? step.preimage : null;
-    for (const [place, field] of Object.entries(preimage ?? {})) {
-      const value = place.startsWith('/') ? textAt(field, 'value') : undefined;
-      if (value === undefined || parseRoleArn(value) === null) continue;
-      roles ??= new Set(JSON.stringify(plan).match(/arn:aws[a-z0-9-]*:iam::\d{12}:role\/[^"\\]+/g) ?? []);
-      if (!roles.has(value)) return `the pre-image of ${id} holds ${value}, which the plan does not know`;
+    for (const role of rolesIn('preimage' in step ? step.preimage : null)) {
+      // Documents are compared as documents by their steps; here are the values that stand alone.
+      known ??= rolesIn([plan.moves, plan.steps.map(({ params, before }) => [params, before])]);
+      if (!known.has(role)) return `the pre-image of ${id} holds ${role}, which the plan does not know`;
     }
   }
   return null;
+};
+
+/** Texts that are the ARN of a role, as a whole. */
+const rolesIn = (value: unknown, found = new Set<string>(), depth = 0): ReadonlySet<string> => {
+  if (typeof value === 'string') {
+    if (parseRoleArn(value) !== null) found.add(value);
+  } else if (depth < 12 && typeof value === 'object' && value !== null) {
+    for (const inner of Object.values(value)) rolesIn(inner, found, depth + 1);
+  }
+  return found;
 };
 
 /** Header, where there is none, and the run's first line. */

@@ -39,6 +39,13 @@ it('doctor finds the printed rights to be enough, and names each that is missing
     // Simulating is a right of its own, which a run does not need: it only warns.
     expect(checks.find(({ name }) => name === 'account rights')?.is).toBe('warn');
     expect(answer.code).toBe(0);
+    // And enough they are: the command itself is refused nothing.
+    await exact.control('DELETE', 'rights');
+    const done = await rolelift(['apply', planned, '--yes', '--json'], { env: exact.env });
+    expect(done.code, done.err).toBe(3);
+    const used = (await exact.control('GET', 'rights')) as readonly { readonly allowed: boolean }[];
+    expect(used.length).toBeGreaterThan(50);
+    expect(used.filter(({ allowed }) => !allowed)).toEqual([]);
   } finally {
     await exact.stop();
   }
@@ -74,4 +81,4 @@ it('doctor finds the printed rights to be enough, and names each that is missing
   } finally {
     await bare.stop();
   }
-});
+}, 120_000);

@@ -35,7 +35,7 @@ describe('secrets of an estate', () => {
     const scenario = path.join(cwd, 'estate.json');
     writeFileSync(scenario, JSON.stringify(planted(['media', 'payments'], 'encoder')));
     sandbox = await startSandbox(['--scenario', scenario]);
-  });
+  }, 60_000);
   afterAll(() => sandbox.stop());
 
   it('appear in no file and on no stream of the whole story', async () => {
@@ -123,5 +123,5 @@ describe('secrets of an estate', () => {
       expect(readFileSync(outside, 'utf8')).toBe('mine');
       expect(lstatSync(path.join(linked, name)).isSymbolicLink()).toBe(true);
     }
-  }, 60_000);
+  }, 120_000);
 });
