@@ -1,10 +1,11 @@
 import type { Estate, WorkloadUse } from '../findings/rule.js';
-import { audienceOf, issuersOf, missingForIssuers } from '../findings/trust-plans.js';
 import { byText } from '../model/canonical.js';
 import type { PlanOptions } from '../model/options.js';
 import { kubernetesRef, parseRoleArn, serviceAccountRef } from '../model/resource.js';
-import type { Mechanism, Stage } from '../model/words.js';
-import { agentStep, associationStep, chainSteps, tightenStep } from './association-steps.js';
+import type { Stage } from '../model/words.js';
+import { accountAnnotations } from './account-annotations.js';
+import { associationStep, tightenStep } from './association-steps.js';
+import { type Context, issuerSteps, prepareAws } from './aws-steps.js';
 import {
   type Identity,
   type StepDraft,
@@ -15,11 +16,8 @@ import {
   workloadStepId,
 } from './draft.js';
 import { handoffOf } from './handoff.js';
-import { platformSteps } from './platform-steps.js';
 import { behindDefaultRole, brokerKeys, type Intent } from './proposals.js';
-import { newRoleSteps } from './role-steps.js';
 import { splitSteps } from './split-steps.js';
-import { providerStep, trustSteps } from './trust-steps.js';
 
 /** Kinds whose pods end by themselves: nothing is restarted, the next run takes the new identity. */
 const runsToEnd = new Set(['CronJob', 'Job']);
@@ -36,25 +34,6 @@ export const identityOf = (to: NonNullable<Intent['proposal']['to']>): Identity 
   role: to.associationRole ?? to.role,
 });
 
-/** Annotations of the service account for IRSA: the role, and regional STS endpoints only where they are not the default. */
-export const accountAnnotations = (estate: Estate, role: string): Readonly<Record<string, string>> => {
-  const { prefix } = estate.inventory.webhook;
-  return {
-    [`${prefix}/role-arn`]: role,
-    ...(needsRegionalEndpoints(estate) ? { [`${prefix}/sts-regional-endpoints`]: 'true' } : {}),
-  };
-};
-
-/** First platform versions that know the annotation; from 1.22 on regional is the default (EKS User Guide, associate-service-account-role). */
-const knowsRegional: Readonly<Record<string, number>> = { '1.21': 3, '1.20': 3, '1.19': 7, '1.18': 9 };
-const needsRegionalEndpoints = (estate: Estate): boolean => {
-  const { cluster } = estate.inventory;
-  if (cluster.kind !== 'eks') return cluster.closedVpc;
-  const minor = /^v?(1\.\d+)/.exec(cluster.kubernetesVersion)?.[1] ?? '';
-  const platform = Number(/^eks\.(\d+)$/.exec(cluster.platformVersion ?? '')?.[1] ?? Number.NaN);
-  return Object.hasOwn(knowsRegional, minor) && platform >= (knowsRegional[minor] as number);
-};
-
 /** The broker's annotations on a template, with their values. */
 export const brokerAnnotations = (estate: Estate, use: WorkloadUse): Readonly<Record<string, string>> => {
   const keys = new Set(brokerKeys(estate).all);
@@ -67,14 +46,6 @@ export const brokerAnnotations = (estate: Estate, use: WorkloadUse): Readonly<Re
 
 const workloadRefOf = (use: WorkloadUse) =>
   kubernetesRef(use.workload.ref.apiVersion, use.workload.ref.kind, use.workload.ref.namespace, use.workload.ref.name);
-
-interface Context {
-  readonly estate: Estate;
-  readonly options: PlanOptions;
-  readonly intent: Intent;
-  readonly to: NonNullable<Intent['proposal']['to']>;
-  readonly identity: Identity;
-}
 
 export const annotateStep = (of: Context, dependsOn: readonly string[]): StepDraft => {
   const { estate, to, intent } = of;
@@ -224,77 +195,6 @@ export const useGate = (
 };
 
 const ids = (drafts: readonly StepDraft[]): readonly string[] => drafts.map((draft) => draft.id);
-
-/** Provider steps of the role's account, one an issuer; shared by every move of that account. */
-const providerSteps = (of: Context): ReadonlyMap<string, StepDraft> => {
-  const role = parseRoleArn(of.to.role);
-  const found = new Map<string, StepDraft>();
-  if (role === null) return found;
-  const audience = audienceOf(of.estate, of.to.namespace, of.to.serviceAccount);
-  for (const issuer of issuersOf(of.estate.inventory, of.options)) {
-    const step = providerStep(of.estate, {
-      account: role.account,
-      partition: role.partition,
-      issuer,
-      audiences: [audience],
-    });
-    if (step !== null) found.set(issuer, step);
-  }
-  return found;
-};
-
-/** What must hold in AWS before the account is bound: provider or agent, roles and policies, trust. */
-const prepareAws = (of: Context): readonly StepDraft[] => {
-  const { estate, options, intent, to } = of;
-  const mechanism: Mechanism = to.mechanism;
-  const platform = mechanism === 'irsa' ? platformSteps(estate, options) : [];
-  const shared = new Map(
-    mechanism === 'irsa'
-      ? [...providerSteps(of)].map(([issuer, step]) => [issuer, { ...step, dependsOn: ids(platform) }] as const)
-      : [],
-  );
-  const agent = mechanism === 'pod-identity' ? agentStep(estate) : null;
-  const base = [...platform, ...shared.values(), ...(agent === null ? [] : [agent])];
-  const bound = {
-    role: to.associationRole ?? to.role,
-    namespace: to.namespace,
-    serviceAccount: to.serviceAccount,
-    mechanism,
-    clusterWide: intent.clusterWide === true,
-  };
-  const providerOf = (issuer: string | null): readonly string[] => {
-    const step = issuer === null ? undefined : shared.get(issuer);
-    return step === undefined ? ids(platform) : [step.id];
-  };
-  if (intent.proposal.newRole) {
-    const created = newRoleSteps(estate, options, intent, [...ids([...shared.values()])]);
-    return [...base, ...created, ...(to.associationRole === null ? [] : chainSteps(estate, options, intent, created))];
-  }
-  if (to.associationRole !== null) return [...base, ...chainSteps(estate, options, intent, [])];
-  return [...base, ...trustSteps(estate, options, { ...bound, move: intent.proposal.id, dependsOn: providerOf })];
-};
-
-/** For what is bound already: the issuers that its role does not trust yet, and no more. */
-const issuerSteps = (of: Context): readonly StepDraft[] => {
-  const { estate, options, intent, to } = of;
-  const trust = { role: to.role, namespace: to.namespace, serviceAccount: to.serviceAccount, mechanism: to.mechanism };
-  const missing = new Set(missingForIssuers(estate, options, trust).map(({ issuer }) => issuer));
-  const providers = new Map([...providerSteps(of)].filter(([issuer]) => missing.has(issuer)));
-  const steps = trustSteps(
-    estate,
-    options,
-    {
-      ...trust,
-      move: intent.proposal.id,
-      dependsOn: (issuer) => {
-        const provider = issuer === null ? undefined : providers.get(issuer);
-        return provider === undefined ? [] : [provider.id];
-      },
-    },
-    (issuer) => missing.has(issuer),
-  );
-  return [...providers.values(), ...steps];
-};
 
 /**
  * The steps of one move, in the order that keeps every workload's identity at every moment: trust beside the broker's, the

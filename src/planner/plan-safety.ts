@@ -91,14 +91,12 @@ const podIdentityService = 'pods.eks.amazonaws.com';
 const checkTrust = (step: Step, at: string, move: Move | undefined): void => {
   for (const [path, statement] of trustOf(step)) {
     const where = `${at}.${path}`;
-    const refuse = (why: string): never => {
-      throw invalid('RL615', where, why);
-    };
+    const refused = (why: string) => invalid('RL615', where, why);
     const read = parseTrust(JSON.stringify({ Version: '2012-10-17', Statement: [statement] }));
     const [wide] = tooWide(read);
-    if (wide !== undefined) refuse(`would let in more than the move's service account: ${wide.detail}`);
+    if (wide !== undefined) throw refused(`would let in more than the move's service account: ${wide.detail}`);
     const { Principal } = statement;
-    if (!isObject(Principal)) return refuse('names no principal that a plan may name');
+    if (!isObject(Principal)) throw refused('names no principal that a plan may name');
     for (const [kind, value] of Object.entries(Principal))
       for (const principal of Array.isArray(value) ? value : [value]) {
         const name = typeof principal === 'string' ? principal : '';
@@ -110,7 +108,7 @@ const checkTrust = (step: Step, at: string, move: Move | undefined): void => {
               ? parts?.account === textOf(step.params, 'account') &&
                 parts?.resource.startsWith('oidc-provider/') === true
               : kind === 'AWS' && (move === undefined || rolesOf(move).has(name));
-        if (!fits) refuse(`would let in ${kind} ${JSON.stringify(name.slice(0, 200))}`);
+        if (!fits) throw refused(`would let in ${kind} ${JSON.stringify(name.slice(0, 200))}`);
       }
     const own = `system:serviceaccount:${move?.to?.serviceAccount.replace('/', ':') ?? ''}`;
     walk(statement.Condition, where, (_key, text, inside) => {
