@@ -127,7 +127,7 @@ const mostFailures = 20;
 const enoughPoints = { quick: 100, thorough: 600 };
 
 /** Shapes that are played with faults. */
-const enoughFaulted = { quick: 2, thorough: 20 };
+const enoughFaulted = { quick: 3, thorough: 20 };
 
 interface Depth extends Explored {
   /** Points of moves that differ from played ones in names alone. */
