@@ -62,6 +62,12 @@ export const rich = ({ scenario, options }: Estate): Scenario => {
     ...scenario,
     cluster: {
       ...cluster,
+      // The issuer that a Giant Swarm cluster of that release gets: nobody rolls a control plane here.
+      ...(cluster.kind === 'giantswarm'
+        ? {
+            issuer: `https://s3.${cluster.region}.amazonaws.com/${cluster.account}-g8s-${cluster.name}-oidc-pod-identity`,
+          }
+        : {}),
       endpointPublicAccess: false,
       fargateProfiles: [{ name: 'quiet', role: roleOf('pods'), selectors: [{ namespace: 'quiet', labels: {} }] }],
       accessEntries: [{ principalArn: roleOf('people'), type: 'STANDARD' }],
