@@ -92,4 +92,4 @@ it('shows hostile names, patterns and huge objects as plain text, and does nothi
   } finally {
     await sandbox.stop();
   }
-}, 60_000);
+}, 120_000);

@@ -141,8 +141,8 @@ describe('when a plan has run', () => {
           }
         }
       }),
-      { numRuns: 200 },
+      { numRuns: 150 },
     );
-    expect(moved).toBeGreaterThan(40);
-  });
+    expect(moved).toBeGreaterThan(25);
+  }, 120_000);
 });

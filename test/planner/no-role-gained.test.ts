@@ -84,7 +84,7 @@ describe('whatever the estate', () => {
       { numRuns: 300 },
     );
     expect(open).toBeGreaterThan(30);
-  });
+  }, 120_000);
 
   it('the default service account is never bound, and one account has one role', () => {
     fc.assert(

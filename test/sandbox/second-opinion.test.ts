@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createClients } from '../../src/clients/clients.js';
+import { admit } from '../../src/identity/admit.js';
 import { answer, heldRole } from '../../src/identity/answer.js';
 import type { Offer } from '../../src/identity/types.js';
 import { worldOf } from '../../src/identity/world.js';
-import type { Inventory, Workload } from '../../src/model/inventory.js';
+import type { Inventory, PodView, Workload } from '../../src/model/inventory.js';
 import { plan } from '../../src/planner/plan.js';
 import { VirtualClock } from '../../src/sandbox/clock.js';
 import { createSandbox, type Sandbox } from '../../src/sandbox/sandbox.js';
@@ -89,9 +90,19 @@ const opinions = (sandbox: Sandbox, inventory: Inventory): readonly Opinion[] =>
 const rolesOf = (sandbox: Sandbox, workload: Workload): readonly (string | null)[] =>
   workload.pods.flatMap((pod) => sandbox.identityOf(pod.ref.namespace ?? '', pod.ref.name)?.role ?? null);
 
+/** What a webhook has put into a pod, or would; but for the region, which a scan of EKS cannot see and takes to be injected. */
+const injectedInto = (view: PodView) => ({
+  variables: view.containers
+    .map(({ name, identityEnv }) => [name, ...Object.entries(identityEnv).filter(([key]) => !key.endsWith('_REGION'))])
+    .filter((each) => each.length > 1),
+  mounts: view.containers.flatMap(({ mounts }) => mounts.map(({ volume, path }) => `${volume} ${path}`)),
+  tokens: view.volumes.flatMap(({ name, tokens }) => tokens.map((token) => [name, token])),
+  marked: view.labels['eks.amazonaws.com/pod-identity'] ?? null,
+});
+
 describe('the identity model and the sandbox', () => {
   it('agree on every pod of which the model is sure, and on what each move starts from', async () => {
-    const told = { all: 0, sure: 0, brokered: 0, moved: 0 };
+    const told = { all: 0, sure: 0, brokered: 0, moved: 0, injected: 0 };
     await fc.assert(
       fc.asyncProperty(estateArbitrary, optionsArbitrary, async (seed, options) => {
         const sandbox = await played(seed);
@@ -103,6 +114,12 @@ describe('the identity model and the sandbox', () => {
           if (/ by k/.test(each.model)) told.brokered++;
           expect({ ...each, sandbox: each.model }).toEqual(each);
         }
+        for (const workload of inventory.workloads)
+          for (const pod of workload.ref.kind === 'Pod' ? [] : workload.pods) {
+            const wanted = injectedInto(admit(workload.template, worldOf(inventory)));
+            if (wanted.variables.length > 0) told.injected++;
+            expect([workload.ref.name, injectedInto(pod.view)]).toEqual([workload.ref.name, wanted]);
+          }
         const made = plan(inventory, options, { createdAt: '2026-11-21T10:00:00Z', tool: 'rolelift test' });
         const workloads = new Map(inventory.workloads.map((each) => [nameOf(each.ref), each]));
         for (const move of made.moves) {
@@ -121,7 +138,8 @@ describe('the identity model and the sandbox', () => {
     expect(told.sure / told.all).toBeGreaterThan(0.75);
     expect(told.brokered).toBeGreaterThan(15);
     expect(told.moved).toBeGreaterThan(8);
-  }, 60_000);
+    expect(told.injected).toBeGreaterThan(15);
+  }, 120_000);
 
   it('agree that a kiam server without a base ARN serves nobody', async () => {
     const app = asking(roleArn('app'));
