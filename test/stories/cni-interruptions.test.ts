@@ -89,7 +89,9 @@ describe('the CNI moved under every interruption', () => {
         [back, 'rollback'],
       ] as const)
         for (const point of played.points) {
-          wrong.push(...(await joining(point.moment)).map((text) => `${point.label}: ${text}`));
+          // Only a write changes what a new node would find.
+          if (point.label.includes('after write'))
+            wrong.push(...(await joining(point.moment)).map((text) => `${point.label}: ${text}`));
           const result = await run(actor, point.moment, direction, {
             watch: {
               write: (when) => {
@@ -104,7 +106,7 @@ describe('the CNI moved under every interruption', () => {
         }
       expect([...new Set(wrong)]).toEqual([]);
     },
-    60_000,
+    240_000,
   );
 });
 
