@@ -1,5 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { rolelift, start } from '../helpers/cli.js';
+
+// Many processes, one after the other.
+vi.setConfig({ testTimeout: 90_000 });
 
 const wrong: readonly { readonly args: readonly string[]; readonly says: RegExp }[] = [
   { args: ['aply'], says: /unknown command 'aply'[\s\S]*Did you mean apply/ },

@@ -29,7 +29,7 @@ describe('the demo', () => {
       rolelift(['demo', '-o', directory], { env: theirs }),
       rolelift(['demo', '--json', '-o', path.join(folder, 'other')], { env: theirs }),
     ]);
-  }, 180_000);
+  }, 280_000);
 
   it('tells the whole story, whatever the user has set, and keeps its files where it was told to', () => {
     const { code, out, err } = told;

@@ -78,13 +78,13 @@ describe('what README and examples say', () => {
       execFile(
         'bash',
         ['-c', `set -e; trap 'kill %1' EXIT\n${script}`],
-        { cwd, env: { ...cleanEnv(), PATH: `${bin}:${process.env['PATH']}` }, timeout: 150_000 },
+        { cwd, env: { ...cleanEnv(), PATH: `${bin}:${process.env['PATH']}` }, timeout: 270_000 },
         (error, stdout, stderr) => resolve({ code: error === null ? 0 : 1, text: `${stdout}\n${stderr}` }),
       );
     });
     expect(out.code, out.text).toBe(0);
     expect(out.text).toMatch(/undone +batch\/nightly-report/);
-  }, 170_000);
+  }, 280_000);
 
   it('names examples that start: each estate is served, the manifests are planned', async () => {
     for (const [, name] of read('examples/README.md').matchAll(/`rolelift sandbox --scenario (\S+)`/g)) {
@@ -110,5 +110,5 @@ describe('what README and examples say', () => {
     const applied = await rolelift(['apply', 'plans/prod', '--yes'], { cwd });
     expect(applied.code).toBe(4);
     expect(applied.err).toContain('was made from manifests');
-  }, 60_000);
+  }, 120_000);
 });

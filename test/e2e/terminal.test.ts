@@ -52,7 +52,7 @@ describe.skipIf(!hasTmux)('at a terminal', () => {
     expect(end).toContain('[exit 3]');
     // Nothing that moved is left standing on the screen.
     expect(end).not.toMatch(/[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]/);
-  }, 120_000);
+  }, 240_000);
 
   it('ends with 130 at Ctrl-C on a question, and has changed nothing', async () => {
     expect((await rolelift(['plan', '-o', 'plans/other', '--quiet'], { env: sandbox.env, cwd })).code).toBe(0);
@@ -66,7 +66,7 @@ describe.skipIf(!hasTmux)('at a terminal', () => {
     // Only the run itself was noted (and ended) in the cluster's list of runs.
     const writes = (await sandbox.control('GET', 'calls?write=true')) as readonly { url: string }[];
     expect(writes.filter((call) => !call.url.includes('/configmaps'))).toEqual([]);
-  }, 60_000);
+  }, 180_000);
 
   it('finishes what runs at the first Ctrl-C in mid-run, and says how to go on', async () => {
     const at = open('apply', 'plans/other', '--yes');
@@ -78,5 +78,5 @@ describe.skipIf(!hasTmux)('at a terminal', () => {
     const status = await rolelift(['status', 'plans/other', '--json'], { env: sandbox.env, cwd });
     const { lastRun } = JSON.parse(status.out) as { lastRun: { ended: boolean; exit: number } };
     expect(lastRun).toMatchObject({ ended: true, exit: 130 });
-  }, 90_000);
+  }, 180_000);
 });

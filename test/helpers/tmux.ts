@@ -34,7 +34,7 @@ export const inTerminal = (
   return {
     text,
     keys: (...keys) => void tmux('send-keys', ...keys),
-    async shows(what, seconds = 40) {
+    async shows(what, seconds = 90) {
       const end = Date.now() + seconds * 1000;
       for (;;) {
         const now = text();
