@@ -165,6 +165,7 @@ export const explore = async (options: ExploreOptions): Promise<Explored> => {
     failures.push({
       message,
       subject: plan.moves[0]?.id ?? '',
+      move: plan.moves[0]?.id ?? null,
       reproduce: reproduce(plan, point),
     });
   };

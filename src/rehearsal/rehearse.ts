@@ -5,7 +5,7 @@ import type { Plan } from '../model/plan.js';
 import { twinOf } from '../sandbox/twin.js';
 import { registry as stepKinds } from '../steps/registry.js';
 import type { Registry } from '../steps/step.js';
-import { type Component, componentsOf } from './components.js';
+import { type Component, componentsOf, partWith } from './components.js';
 import { faultsFor } from './faults.js';
 import { type Explored, explore } from './interruptions.js';
 import { type IdentityModel, identityModel } from './model.js';
@@ -84,7 +84,7 @@ export const rehearse = async (options: RehearseOptions): Promise<Rehearsal> => 
         of: steps,
       }),
   });
-  failures.push(...whole.failures);
+  failures.push(...(await shortened(options, cast, model, whole.failures)));
   say({
     kind: 'progress',
     id: 'rehearse',
@@ -111,6 +111,43 @@ export const rehearse = async (options: RehearseOptions): Promise<Rehearsal> => 
     notPlayed: whole.notPlayed,
     tool,
   };
+};
+
+/** Moves whose failures are played once more, alone. */
+const shortenedMoves = 3;
+
+/**
+ * The shortest way to see failures of a large plan again: the failing move is played alone, and where it fails alone too, that is told.
+ */
+const shortened = async (
+  options: RehearseOptions,
+  cast: Cast,
+  model: IdentityModel,
+  failures: readonly RehearsalFailure[],
+): Promise<readonly RehearsalFailure[]> => {
+  const alone = new Map<string, readonly RehearsalFailure[]>();
+  for (const { move } of failures) {
+    if (move === null || alone.has(move) || alone.size >= shortenedMoves) continue;
+    const { plan, inventory } = partWith(options.plan, options.inventory, cast.registry, [move]);
+    if (plan.moves.length >= options.plan.moves.length) return failures;
+    const scenario = twinOf(inventory);
+    const start = await raiseTwin(scenario);
+    const troupe = await Troupe.of(scenario, unlimited);
+    const played = await playWhole({ cast: { ...cast, plan, troupe }, inventory, model, start });
+    start.sandbox.stop();
+    alone.set(move, played.failures);
+  }
+  return failures.map((failure) => {
+    const own = alone.get(failure.move ?? '');
+    if (own === undefined) return failure;
+    const same = own.find(({ subject }) => subject === failure.subject) ?? own[0];
+    return same === undefined
+      ? {
+          ...failure,
+          reproduce: `rolelift rehearse PLAN; ${failure.reproduce.split('; ').slice(1).join('; ')} (not with the move alone)`,
+        }
+      : { ...failure, reproduce: same.reproduce };
+  });
 };
 
 /** So many of each lane's calls that no lane ever waits: in explorations time is not measured. */

@@ -121,6 +121,7 @@ export const playWhole = async (options: WholePlayOptions): Promise<WholePlay> =
       failures.push({
         message: `${name}: ${failure.error.code} ${failure.error.message}${failure.error.cause === '' ? '' : ` (${failure.error.cause})`}`,
         subject: failure.step ?? failure.move ?? '',
+        move: failure.move,
         reproduce: reproduceWith(plan, failure.move, `up to ${last}`, how),
       });
     for (const pause of result.pauses) notPlayed.add(`${name}: ${pause.reason}`);
@@ -145,6 +146,7 @@ export const playWhole = async (options: WholePlayOptions): Promise<WholePlay> =
     void failures.push({
       message,
       subject: '',
+      move: null,
       reproduce: reproduceWith(plan, null, 'to the end of its rollback', how),
     });
   if (fault?.mustFail === true && failed === 0) atTheEnd(`nobody noticed: ${fault.how}`);
@@ -163,6 +165,7 @@ const kindOf = (plan: Plan, step: string): string => plan.steps.find(({ id }) =>
 const failureOf = (violation: Violation, plan: Plan, where: string, how?: string): RehearsalFailure => ({
   message: violation.message,
   subject: violation.subject,
+  move: violation.move,
   reproduce: reproduceWith(plan, violation.move, `up to ${where}`, how),
 });
 

@@ -350,3 +350,19 @@ describe('an identity model that is wrong', () => {
     );
   });
 });
+
+describe('a failure in a plan of several moves', () => {
+  it('is told with the move that fails alone too', async () => {
+    const estate = await planned(await manyMoves(3));
+    const verdict = await playMutant(estate, (step) =>
+      step.kind === 'annotate-service-account' && step.move === 'move:team-001/app'
+        ? { ...step, stage: 'prepare' }
+        : step,
+    );
+    expect(verdict.passed).toBe(false);
+    expect(verdict.failures[0]).toMatchObject({ subject: 'Deployment team-001/app', move: 'move:team-001/app' });
+    expect(verdict.failures[0]?.reproduce).toMatch(
+      /^rolelift rehearse PLAN --move move:team-001\/app; up to write [1-3] \(prepare: PATCH serviceaccounts/,
+    );
+  });
+});

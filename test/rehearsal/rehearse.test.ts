@@ -95,7 +95,7 @@ describe('a rehearsal', () => {
     const failed = {
       ...verdict,
       passed: false,
-      failures: [{ message: 'm\u001b[31m', subject: '', reproduce: 'rolelift rehearse PLAN --move x' }],
+      failures: [{ message: 'm\u001b[31m', subject: '', move: null, reproduce: 'rolelift rehearse PLAN --move x' }],
     };
     expect(rehearsalText(failed, plainStyle, 100)).toMatch(
       /failed: 1 failure[\s\S]*again: rolelift rehearse PLAN --move x/,
