@@ -75,9 +75,10 @@ export const metadataFor = (view: PodView, world: World, node: ClusterNode | nul
 };
 
 const metadataOn = (view: PodView, world: World, node: ClusterNode | null): Metadata => {
-  const all = world.inventory.brokers.filter(
-    (install) => (install.broker === 'kiam' || install.broker === 'kube2iam') && isAgent(install),
-  );
+  const brokers = world.inventory.brokers.filter(({ broker }) => broker === 'kiam' || broker === 'kube2iam');
+  const agents = brokers.filter(isAgent);
+  // Manifests may hold kiam's server alone: that an agent serves the nodes is then taken to be so.
+  const all = agents.length === 0 && world.offline ? brokers : agents;
   const here = all.filter((install) => serves(install, node));
   const asks = asksBroker(view, world);
   const readFrom: RefKey[] = [

@@ -194,6 +194,16 @@ describe('a pod that asks kiam', () => {
   });
 });
 
+describe('manifests that hold kiam’s server alone', () => {
+  it('are taken to have an agent too; a live cluster is not', () => {
+    const server = kiam({ component: 'server' });
+    const asked = (source: 'manifests' | 'live') =>
+      answer(asking('app'), world({ source, brokers: [server], nodes: source === 'live' ? [node('one')] : [] }));
+    expect(heldRole(asked('manifests'))).toBe(arn('app'));
+    expect(asked('live')).toMatchObject({ certainty: 'unknown', code: 'RL102' });
+  });
+});
+
 describe('pods that pass the broker by', () => {
   it('have the node role where they use the node’s network', () => {
     const given = answer(asking('app', { hostNetwork: true }), world(), on('one'));
