@@ -5,6 +5,8 @@ export interface RehearsalFailure {
   readonly message: string;
   /** What it is about, as `Deployment payments/api`; empty for the estate as a whole. */
   readonly subject: string;
+  /** Id of the move that it is about; null for the estate as a whole. */
+  readonly move: string | null;
   /** In words: which moves, up to which write, with which fault. */
   readonly reproduce: string;
 }
