@@ -140,7 +140,8 @@ export const chainSteps = (
     roleArn: to.role,
     statement: targetStatementFor({ associationRole: to.associationRole as string }),
     phase: `${to.namespace}.${to.serviceAccount}`,
-    dependsOn: [created.id, ...before.map((step) => step.id)],
+    // Trusted last: nobody may be let in by way of a role that is not finished.
+    dependsOn: [created.id, allowed.id, ...before.map((step) => step.id)],
   });
   return [{ ...created, undoDependsOn: [allowed.id, target.id] }, allowed, target];
 };
