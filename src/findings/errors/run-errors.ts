@@ -25,6 +25,14 @@ export const runErrors: readonly ErrorCode[] = [
     remedy: 'Grant get, create and update on ConfigMaps in the namespace of the list, if others are to find the run.',
   },
   {
+    code: 'RL803',
+    name: 'marked-and-left',
+    says: 'something that carries our marks is left as it is by rollback --from-live',
+    explain:
+      'A rollback without a journal knows only what the marks on live objects tell. What they do not tell (an old value that was replaced, an annotation that was taken away) it cannot put back, and says so.',
+    remedy: 'Put it back by hand, or find the run with `rolelift runs` and roll back from its journal.',
+  },
+  {
     code: 'RL806',
     name: 'stopped-before-changes',
     says: 'stopped before anything was changed',
