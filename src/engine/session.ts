@@ -38,6 +38,9 @@ export class Session {
   #documents: Map<RefKey, string[]> | null = null;
   readonly #undoing = new Set<string>();
   #byLock: Map<RefKey, string[]> | null = null;
+  /** How often each step was undone, counted up to that line of the journal. */
+  readonly #undone = new Map<string, number>();
+  #counted = 0;
 
   constructor(run: AnyRun) {
     this.run = run;
@@ -218,7 +221,7 @@ export class Session {
         gitopsLive: options.gitopsLive,
       },
       known: this.#known(),
-      token: digestOf({ plan: plan.digest, step: step.id }).slice(7, 71),
+      token: this.#token(step),
       serverTime: () => clients.serverTime(),
       until: (why, boundMs, probe) => until(clock, signal, why, boundMs, probe, (text) => this.waits(step, text)),
       gate: (gate) => this.gate(gate),
@@ -229,6 +232,17 @@ export class Session {
       kubernetes: (cluster) => clients.kubernetes(cluster),
       aws: (account) => clients.aws(account),
     };
+  }
+
+  /** The same on every attempt; another after each undo, or EKS would answer from its memory of what is gone by now. */
+  #token(step: Step): string {
+    const { events } = this.run.journal;
+    for (; this.#counted < events.length; this.#counted += 1) {
+      const event = events[this.#counted];
+      if (event?.type === 'undone') this.#undone.set(event.step, (this.#undone.get(event.step) ?? 0) + 1);
+    }
+    const undone = this.#undone.get(step.id) ?? 0;
+    return digestOf({ plan: this.run.plan.digest, step: step.id, ...(undone === 0 ? {} : { undone }) }).slice(7, 71);
   }
 
   /** Documents of shared resources that this plan's steps saw and wrote, oldest first: what tells a stale read (H20). */

@@ -22,7 +22,9 @@ const maxRates = Object.fromEntries(
   ]),
 );
 
-it('moves the estate of the demo with the real kinds, retires the old way, and rolls all of it back', async () => {
+it('moves the estate of the demo with the real kinds, retires the old way, and rolls all of it back', {
+  timeout: 180_000,
+}, async () => {
   const sandbox = createSandbox({ scenario: loadScenario('demo') });
   await sandbox.settled();
   const handle: Transport = (request, signal) => sandbox.handle(request, signal);

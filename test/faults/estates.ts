@@ -1,4 +1,5 @@
 import type { PlanOptions } from '../../src/model/options.js';
+import type { Plan } from '../../src/model/plan.js';
 import { checkScenario, loadScenario, parseScenario, type Scenario } from '../../src/sandbox/scenario.js';
 import {
   appRole,
@@ -18,6 +19,8 @@ export interface Estate {
   readonly options: Partial<PlanOptions>;
   /** Roles by which other accounts are reached (`--account-role`). */
   readonly accountRoles?: Readonly<Record<string, string>>;
+  /** Steps put before the plan's own, where no plan of an estate that a sandbox can play has them. */
+  readonly first?: readonly Plan['steps'][number][];
 }
 
 interface Named {
@@ -112,6 +115,8 @@ const ipv6Statements = {
   ],
 };
 
+const irsaSwitch = 'alpha.aws.giantswarm.io/iam-roles-for-service-accounts';
+
 /** Estates whose plans together hold every step kind that a planner writes. */
 export const estates: readonly Estate[] = [
   {
@@ -159,6 +164,8 @@ export const estates: readonly Estate[] = [
     scenario: only('demo', ['payments'], (scenario) => {
       without('ledger', 'dashboard')(scenario);
       scenario.cluster.kind = 'giantswarm';
+      // Its control plane has rolled already: what a person does there is not the tool's to survive.
+      scenario.cluster.issuer = 'https://s3.eu-west-1.amazonaws.com/111122223333-g8s-demo-oidc-pod-identity';
       for (const node of scenario.nodes) node.labels['giantswarm.io/cluster'] = 'demo';
       scenario.kubernetes.push(
         {
@@ -181,6 +188,32 @@ export const estates: readonly Estate[] = [
       );
     }),
     options: { namespaces: ['payments'], managementContext: 'twin' },
+    first: [
+      {
+        id: 'annotate-aws-cluster:org/AWSCluster/demo',
+        kind: 'annotate-aws-cluster',
+        stage: 'prepare',
+        move: null,
+        title: 'Switch IRSA on',
+        target: {
+          api: 'kubernetes',
+          apiVersion: 'infrastructure.giantswarm.io/v1alpha3',
+          kind: 'AWSCluster',
+          namespace: 'org',
+          name: 'demo',
+          cluster: 'twin',
+        },
+        params: { context: 'twin', namespace: 'org', name: 'demo', annotation: irsaSwitch, value: '' },
+        before: { annotations: { [irsaSwitch]: null } },
+        after: { annotations: { [irsaSwitch]: '' } },
+        dependsOn: [],
+        undoDependsOn: [],
+        effect: 'additive',
+        undo: 'Switches it off.',
+        skip: false,
+        note: '',
+      },
+    ],
   },
   {
     title: 'a role of another account, reached by Pod Identity',

@@ -130,6 +130,9 @@ describe('a run that is killed before and after every write and every line of th
       const there = await calmly(actor, moment, moment, 'apply');
       const back = await calmly(actor, moment, there.after, 'rollback');
       expect(back.end).toBe(before);
+      const again = forkOf(back.after);
+      expect((await run(actor, again, 'apply')).exit).toBe(0);
+      expect(textOf(again.sandbox)).toBe(there.end);
       expect(await explore(actor, there, moment, 'apply')).toEqual([]);
       expect(await explore(actor, back, moment, 'rollback')).toEqual([]);
     });

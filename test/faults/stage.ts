@@ -21,7 +21,7 @@ import { type MemoryStore, memoryStore } from '../../src/journal/memory-store.js
 import type { HttpRequest, HttpResponse } from '../../src/model/http.js';
 import { isObject, type JsonObject } from '../../src/model/json.js';
 import { defaultPlanOptions } from '../../src/model/options.js';
-import type { Plan } from '../../src/model/plan.js';
+import { type Plan, planDigest } from '../../src/model/plan.js';
 import { plan as makePlan } from '../../src/planner/plan.js';
 import { VirtualClock } from '../../src/sandbox/clock.js';
 import { routeOf } from '../../src/sandbox/route.js';
@@ -123,12 +123,14 @@ export const begin = async (estate: Estate): Promise<{ readonly moment: Moment; 
       return scan(clients, scanOptions(estate));
     })(),
   );
-  const plan = makePlan(
+  const made = makePlan(
     inventory,
     { ...defaultPlanOptions, ...estate.options },
     { createdAt: '2026-01-01T00:00:00Z', tool: 'test' },
   );
-  return { moment, plan };
+  if (estate.first === undefined) return { moment, plan: made };
+  const more = { ...made, steps: [...estate.first, ...made.steps] };
+  return { moment, plan: { ...more, digest: planDigest(more) } };
 };
 
 let runs = 0;
