@@ -2,10 +2,12 @@ import type { Inventory } from '../model/inventory.js';
 import { type JsonObject, listAt, textAt } from '../model/json.js';
 import type { Plan } from '../model/plan.js';
 import type { Stage } from '../model/words.js';
-import type { ContainerIdentity, PodIdentity } from '../sandbox/brokers/pod-identity.js';
+import type { PodIdentity } from '../sandbox/brokers/pod-identity.js';
 import { podView } from '../scan/pod-view.js';
-import { type AccessText, accessOf } from './access.js';
+import { accessOf } from './access.js';
+import { Beginning, gotBy } from './beginning.js';
 import { objectOf, ownerTitle, podFromTemplate, type Subject, subjectsOf } from './estate-subjects.js';
+import { keysReadFor } from './keys-read.js';
 import type { IdentityModel } from './model.js';
 import { Reread } from './reread.js';
 import type { Twin } from './twin.js';
@@ -29,12 +31,6 @@ export interface WatchOptions {
   readonly start: Twin;
 }
 
-/** What each container of one pod gets, and from whom. */
-type Got = ReadonlyMap<string, Pick<ContainerIdentity, 'role' | 'source'>>;
-
-const gotBy = (identity: PodIdentity): Got =>
-  new Map(identity.containers.map(({ container, role, source }) => [container, { role, source }]));
-
 const isOver = (pod: JsonObject): boolean =>
   ['Succeeded', 'Failed'].includes(textAt(pod, 'status', 'phase') ?? '') ||
   textAt(pod, 'metadata', 'deletionTimestamp') !== undefined;
@@ -49,9 +45,7 @@ export class Watch {
   readonly #subjects: ReadonlyMap<string, Subject>;
   readonly #byKey = new Map<string, Set<string>>();
   readonly #reread: Reread;
-  readonly #base = new Map<string, Got | null>();
-  readonly #templates = new Map<string, JsonObject | null>();
-  readonly #access = new Map<string, AccessText | null>();
+  readonly #start: Beginning;
   readonly #pods = new Map<string, Set<string>>();
   readonly #owners = new Map<string, string>();
   readonly #dirty = new Set<string>();
@@ -73,15 +67,16 @@ export class Watch {
 
   constructor(twin: Twin, options: WatchOptions) {
     this.#twin = twin;
+    this.#start = new Beginning(options.start.sandbox);
     this.#options = options;
     this.#subjects = subjectsOf(options.inventory, options.plan);
     this.#reread = new Reread(options.model.worldOf(options.inventory));
     for (const subject of this.#subjects.values())
-      for (const key of this.#keysOf(subject)) this.#index(key, subject.title);
+      for (const key of keysReadFor(subject, options.model, this.#reread.world)) this.#index(key, subject.title);
     for (const pod of twin.sandbox.view.list('v1', 'Pod')) this.#noted(pod, false);
     this.#dirty.clear();
     this.#listening = true;
-    this.#network = this.#cniNodes();
+    this.#network = this.#start.nodesWithAddresses(options.plan);
     this.#stopListening = twin.sandbox.cluster.listen((event) => {
       if (event.table === '/pods') this.#noted(event.object, event.type === 'DELETED');
     });
@@ -165,35 +160,6 @@ export class Watch {
     const list = this.#byKey.get(key);
     if (list === undefined) this.#byKey.set(key, new Set([title]));
     else list.add(title);
-  }
-
-  /** Everything that the answers about a workload read, in the words of writes.ts. */
-  #keysOf({ workload, move }: Subject): ReadonlySet<string> {
-    const { model } = this.#options;
-    const { world } = this.#reread;
-    const { namespace = '', name } = workload.ref;
-    const keys = new Set<string>([`name:${namespace}/${name}`, `namespace:${namespace}`]);
-    const account = (of: string): void => {
-      keys.add(`account:${of}`);
-      keys.add(`association:${of}`);
-    };
-    account(`${namespace}/${workload.template.serviceAccount}`);
-    const answered = model.answer(model.admit(workload.template, world), world, { node: null });
-    for (const key of answered.readFrom) {
-      const role = /^iam:(\d{12})::Role:(.+)$/.exec(key);
-      const provider = /^iam:(\d{12})::OIDCProvider:/.exec(key);
-      if (role !== null) keys.add(`role:${role[1]}/${role[2]}`);
-      else if (provider !== null) keys.add(`provider:${provider[1]}`);
-    }
-    for (const arn of [move?.from.role, move?.to?.role, move?.to?.associationRole]) {
-      const parts = /^arn:[^:]+:iam::(\d{12}):role\/(?:.*\/)?([^/]+)$/.exec(arn ?? '');
-      if (parts !== null) {
-        keys.add(`role:${parts[1]}/${parts[2]}`);
-        keys.add(`provider:${parts[1]}`);
-      }
-    }
-    if (move?.to != null) account(move.to.serviceAccount);
-    return keys;
   }
 
   #touchedBy(keys: readonly string[]): ReadonlySet<string> {
@@ -300,40 +266,8 @@ export class Watch {
     return [...nodes];
   }
 
-  /** What a pod of that workload had on that node before anything was done; null where there was none to ask. */
-  #before(subject: Subject, node: string): Got | null {
-    const key = `${subject.title} ${node}`;
-    const known = this.#base.get(key);
-    if (known !== undefined) return known;
-    const { sandbox } = this.#options.start;
-    let pod = this.#templates.get(subject.title);
-    if (pod === undefined) {
-      pod = this.#firstPod(subject);
-      this.#templates.set(subject.title, pod);
-    }
-    const got = pod === null ? null : gotBy(sandbox.identityOfNew({ object: pod, node }));
-    this.#base.set(key, got);
-    return got;
-  }
-
-  #firstPod(subject: Subject): JsonObject | null {
-    const { sandbox } = this.#options.start;
-    const wanted = podFromTemplate(sandbox, subject);
-    if (wanted === null)
-      return (
-        sandbox.view
-          .list('v1', 'Pod', subject.workload.ref.namespace)
-          .find((pod) => ownerTitle(sandbox, pod) === subject.title) ?? null
-      );
-    try {
-      return sandbox.cluster.admitted(wanted);
-    } catch {
-      return null;
-    }
-  }
-
   #judge(subject: Subject, node: string, identity: PodIdentity, which: string): void {
-    const before = this.#before(subject, node);
+    const before = this.#start.had(subject, node);
     if (before === null) return;
     const { move } = subject;
     const others = new Set([...before.values()].map(({ role }) => role));
@@ -384,7 +318,7 @@ export class Watch {
   /** A pod that gets another service account keeps what the old one was allowed and could pull (H18). */
   #askAccess(subject: Subject): void {
     if (subject.move === null) return;
-    const before = this.#accessBefore(subject);
+    const before = this.#start.access(subject);
     if (before === null) return;
     const object = objectOf(this.#twin.sandbox, subject.workload);
     const pod = object === null ? null : podFromTemplate(this.#twin.sandbox, subject);
@@ -393,28 +327,6 @@ export class Watch {
     const lost = [...before].filter((each) => !now.has(each));
     if (lost.length > 0)
       this.#wrong(subject, `${subject.title}: a pod that is created at this moment loses ${lost.join(', ')}`);
-  }
-
-  #accessBefore(subject: Subject): AccessText | null {
-    const known = this.#access.get(subject.title);
-    if (known !== undefined) return known;
-    const { sandbox } = this.#options.start;
-    const pod = podFromTemplate(sandbox, subject);
-    const access = pod === null ? null : accessOf(sandbox, pod);
-    this.#access.set(subject.title, access);
-    return access;
-  }
-
-  /** Nodes whose pods must keep getting addresses; none where no step touches what the CNI may do. */
-  #cniNodes(): readonly string[] {
-    const touches = new Set(['update-addon', 'detach-role-policy', 'delete-role-policy', 'install-pod-identity-agent']);
-    const moved = this.#options.plan.moves.some((move) => move.from.broker === 'node-role' && !move.blocked);
-    if (!moved && !this.#options.plan.steps.some((step) => touches.has(step.kind))) return [];
-    const { sandbox } = this.#options.start;
-    return sandbox.view
-      .list('v1', 'Node')
-      .map((node) => textAt(node, 'metadata', 'name') ?? '')
-      .filter((node) => sandbox.canAttachAddresses(node));
   }
 
   #askNetwork(): void {
