@@ -7,6 +7,9 @@ export default defineConfig({
     hookTimeout: 180_000,
     fileParallelism: false,
     pool: 'forks',
+    // A test file prints nothing but its failures.
+    env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' },
+    execArgv: ['--no-deprecation'],
     reporters: ['default', ['./test/helpers/counts-reporter.ts', { word: 'integration' }]],
   },
 });

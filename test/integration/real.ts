@@ -1,25 +1,10 @@
-import { readFileSync } from 'node:fs';
-import https from 'node:https';
-import { CloudTrailClient, LookupEventsCommand } from '@aws-sdk/client-cloudtrail';
-import {
-  EKSClient,
-  ListAddonsCommand,
-  ListClustersCommand,
-  paginateListPodIdentityAssociations,
-} from '@aws-sdk/client-eks';
-import {
-  IAMClient,
-  ListOpenIDConnectProvidersCommand,
-  paginateListPolicies,
-  paginateListRoles,
-} from '@aws-sdk/client-iam';
-import { ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
-import { STSClient } from '@aws-sdk/client-sts';
-import { KubeConfig } from '@kubernetes/client-node';
+import { LookupEventsCommand } from '@aws-sdk/client-cloudtrail';
+import { ListAddonsCommand, paginateListPodIdentityAssociations } from '@aws-sdk/client-eks';
+import { ListOpenIDConnectProvidersCommand, paginateListPolicies, paginateListRoles } from '@aws-sdk/client-iam';
+import { ListObjectsV2Command } from '@aws-sdk/client-s3';
+import { openServers } from '../parity/servers.js';
 
 /** What the stories need to know of servers that are really there: where they are, and what an emulator of AWS can do. */
-
-export type Raw = { readonly status: number; readonly body: any };
 
 const { KUBECONFIG, AWS_ENDPOINT_URL, TESTBED_RUN } = process.env;
 
@@ -37,75 +22,9 @@ export const testbed: boolean =
 /** Folder of the testbed's switches. */
 export const switches = TESTBED_RUN ?? '';
 
-const config = new KubeConfig();
-if (present) config.loadFromFile((KUBECONFIG as string).split(':')[0] as string);
-const cluster = config.getCurrentCluster();
-const user = config.getCurrentUser();
-const ca = cluster?.caData !== undefined ? Buffer.from(cluster.caData, 'base64') : undefined;
-const agent = new https.Agent({ keepAlive: true, ...(ca === undefined ? {} : { ca }) });
-
-export interface KubeCall {
-  readonly type?: string;
-  /** Another bearer token than the kubeconfig's. */
-  readonly token?: string;
-}
-
-/** One call of the API server, past all clients of the program under test. */
-export const kube = (method: string, path: string, body?: unknown, options: KubeCall = {}): Promise<Raw> =>
-  new Promise((resolve, reject) => {
-    const text = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
-    const call = https.request(
-      new URL(path, cluster?.server),
-      {
-        method,
-        agent,
-        headers: {
-          accept: 'application/json',
-          authorization: `Bearer ${options.token ?? user?.token}`,
-          ...(text === undefined
-            ? {}
-            : {
-                'content-type':
-                  options.type ?? (method === 'PATCH' ? 'application/merge-patch+json' : 'application/json'),
-                'content-length': String(Buffer.byteLength(text)),
-              }),
-        },
-      },
-      (answer) => {
-        const parts: Buffer[] = [];
-        answer.on('data', (part) => parts.push(part)).on('error', reject);
-        answer.on('end', () => {
-          const got = Buffer.concat(parts).toString();
-          let read: unknown = got;
-          try {
-            read = JSON.parse(got);
-          } catch {}
-          resolve({ status: answer.statusCode ?? 0, body: read });
-        });
-      },
-    );
-    call.on('error', reject);
-    call.end(text);
-  });
-
-/** The same, where anything but success is a fault of the test itself. */
-export const sure = async (method: string, path: string, body?: unknown, options?: KubeCall): Promise<any> => {
-  const answer = await kube(method, path, body, options);
-  if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
-  return answer.body;
-};
-
-const region = process.env.AWS_REGION ?? 'eu-west-1';
-const shared = {
-  region,
-  endpoint: AWS_ENDPOINT_URL ?? 'http://127.0.0.1:1',
-  credentials: { accessKeyId: 'testbed', secretAccessKey: 'testbed' },
-};
-export const iam = new IAMClient(shared);
-export const sts = new STSClient(shared);
-export const eks = new EKSClient(shared);
-export const trail = new CloudTrailClient(shared);
-export const s3 = new S3Client({ ...shared, forcePathStyle: true });
+const servers = openServers(process.env);
+export const { kube, sure, iam, sts, eks, trail, s3 } = servers;
+export const clusterName = servers.cluster;
 
 /** The environment in which the program is run as a user would. */
 export const userEnv: Readonly<Record<string, string>> = Object.fromEntries(
@@ -134,34 +53,7 @@ export const control = async (method: string, name: string, body?: unknown): Pro
 export const awsWrites = async (): Promise<readonly { readonly service: string; readonly action: string }[]> =>
   (await control('GET', 'calls')).calls.filter((call: { write: boolean }) => call.write);
 
-/** Calls that changed something in the cluster, from the API server's own audit log, made by the kubeconfig's user. */
-export const kubeWrites = (): readonly any[] =>
-  readFileSync(`${switches}/audit.jsonl`, 'utf8')
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line))
-    .filter(
-      (event) =>
-        ['create', 'update', 'patch', 'delete'].includes(event.verb) &&
-        !/selfsubject|tokenreviews/.test(event.requestURI),
-    );
-
-export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** Looks until it holds; a look that throws counts as no. */
-export const until = async (what: string, look: () => Promise<boolean>, ms = 30_000): Promise<void> => {
-  const end = Date.now() + ms;
-  let last = '';
-  for (;;) {
-    const found = await look().catch((thrown: unknown) => {
-      last = String(thrown);
-      return false;
-    });
-    if (found) return;
-    if (Date.now() > end) throw new Error(`not in ${ms / 1000} s: ${what} ${last}`);
-    await sleep(100);
-  }
-};
+export { until } from '../parity/servers.js';
 
 /** Events of a service account's own use of web identity, as CloudTrail tells them. */
 export const usesOf = async (namespace: string, serviceAccount: string): Promise<readonly any[]> => {
@@ -180,9 +72,6 @@ const all = async <T>(pages: AsyncIterable<T>): Promise<T[]> => {
   for await (const page of pages) got.push(page);
   return got;
 };
-export const clusterName = async (): Promise<string> =>
-  ((await eks.send(new ListClustersCommand({}))).clusters ?? [])[0] as string;
-
 const listed = ['namespaces', 'nodes', 'persistentvolumes'];
 const inKubeSystem = [
   '/api/v1/X/configmaps',
