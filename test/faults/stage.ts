@@ -302,9 +302,10 @@ export const refusedNow = async (actor: Actor, moment: Moment): Promise<readonly
       return scan(clients, scanOptions(actor.estate));
     })(),
   );
-  return [...refusedSteps(inventory, actor.plan, fold(store.events)).values()].map(
-    ({ message, cause }) => `${message}: ${cause}`,
-  );
+  const added = new Set(actor.estate.first?.map(({ id }) => id));
+  return [...refusedSteps(inventory, actor.plan, fold(store.events))]
+    .filter(([id]) => !added.has(id))
+    .map(([, { message, cause }]) => `${message}: ${cause}`);
 };
 
 /** What a journal says, as far as two runs that ended alike agree. */
