@@ -206,7 +206,8 @@ describe('a plan for Pod Identity that is wrong', () => {
         return { ...step, stage: 'cutover', dependsOn: of(all, 'create-pod-identity-association', step.move) };
       return step;
     });
-    expect(told(verdict)).toMatch(/gets no role/);
+    // EKS itself refuses a role that does not trust it yet; where it would take it, the pods would get no role.
+    expect(told(verdict)).toMatch(/gets no role|EKS does not take the role/);
   });
 });
 

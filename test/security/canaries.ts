@@ -67,8 +67,10 @@ export const planted = (namespaces: readonly string[], failing: string): Scenari
     const template = object.spec?.template ?? object.spec?.jobTemplate?.spec.template;
     if (template === undefined || object.metadata.namespace === 'kube-system') continue;
     plantIn(template);
-    if (object.metadata.name === failing)
-      annotate((template.metadata ??= {}), 'sandbox.rolelift.dev/fail-if-env', 'AWS_ROLE_ARN');
+    if (object.metadata.name === failing) {
+      template.metadata ??= {};
+      annotate(template.metadata, 'sandbox.rolelift.dev/fail-if-env', 'AWS_ROLE_ARN');
+    }
   }
   const more = namespaces.flatMap((namespace) => [
     {
