@@ -87,7 +87,7 @@ const kinds = { apply: new Set<string>(), rollback: new Set<string>() };
 const of = (title: string): Estate => estates.find((estate) => estate.title.startsWith(title)) as Estate;
 
 describe('a process that is killed from outside before or after its n-th write', {
-  timeout: 300_000,
+  timeout: 900_000,
   concurrent: true,
 }, () => {
   const play = async (estate: Estate): Promise<void> => {
@@ -108,6 +108,8 @@ describe('a process that is killed from outside before or after its n-th write',
 
   it('ends where the uninterrupted run ends: kiam to IRSA', () => play(of('kiam to IRSA')));
   it('ends where the uninterrupted run ends: kiam to Pod Identity', () => play(of('kiam to Pod Identity')));
+  it('ends where the uninterrupted run ends: the CNI off two node roles', () => play(of('the CNI off two node roles')));
+  it('ends where the uninterrupted run ends: the CNI of IPv6', () => play(of('the CNI of an IPv6 cluster')));
 });
 
 afterAll(() => {
