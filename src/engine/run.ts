@@ -154,7 +154,7 @@ export interface Pause {
 export type MoveEnd = 'done' | 'undone' | 'failed' | 'stuck' | 'refused' | 'waiting' | 'left-out' | 'blocked';
 
 export interface RunResult {
-  /** As interface.md tells: 0, 1, 3, 4, 5, 130 or 143. */
+  /** 0, 1, 3, 4, 5, 130 or 143, as the table of exit codes in README tells. */
   readonly exit: number;
   readonly moves: ReadonlyMap<string, MoveEnd>;
   readonly failures: readonly Failure[];
