@@ -11,6 +11,7 @@ const argumentsFor = (stand: Stand, direction: Direction): readonly string[] => 
   '--quiet',
   '--concurrency',
   '1',
+  ...stand.reach,
   ...(direction === 'apply' ? ['--soak', '0s', '--accept-unproven', 'all', '--rollouts', '1'] : ['--gitops', 'live']),
 ];
 
@@ -109,6 +110,7 @@ describe('a process that is killed from outside before or after its n-th write',
   it('ends where the uninterrupted run ends: kiam to IRSA', () => play(of('kiam to IRSA')));
   it('ends where the uninterrupted run ends: kiam to Pod Identity', () => play(of('kiam to Pod Identity')));
   it('ends where the uninterrupted run ends: the CNI off two node roles', () => play(of('the CNI off two node roles')));
+  it('ends where the uninterrupted run ends: a role of another account', () => play(of('a role of another account')));
   it('ends where the uninterrupted run ends: the CNI of IPv6', () => play(of('the CNI of an IPv6 cluster')));
 });
 

@@ -17,6 +17,8 @@ export interface Stand {
   readonly sandbox: Sandbox;
   readonly env: Readonly<Record<string, string>>;
   readonly plan: Plan;
+  /** Options that reach the other accounts. */
+  readonly reach: readonly string[];
   /** Folder around the plan directory. */
   readonly folder: string;
   readonly directory: string;
@@ -49,8 +51,14 @@ export const raise = async (estate: Estate): Promise<Stand> => {
   const send = (request: HttpRequest, signal: AbortSignal) => sandbox.handle(request, signal);
   const { region } = estate.scenario.cluster;
   const place = 'http://127.0.0.1';
-  const clients = await createClients({ region, inProcess: { kubernetes: send, aws: send, server: place } });
-  const inventory = await scan(clients, { context: 'sandbox', server: place, region });
+  const accountRoles = estate.accountRoles ?? {};
+  const clients = await createClients({
+    region,
+    inProcess: { kubernetes: send, aws: send, server: place },
+    accountRoles,
+  });
+  const accounts = Object.fromEntries(Object.entries(accountRoles).map(([id, role]) => [id, `role:${role}`]));
+  const inventory = await scan(clients, { context: 'sandbox', server: place, region, accounts });
   const at = { createdAt: '2026-01-01T00:00:00Z', tool: 'test' };
   const plan = makePlan(inventory, { ...defaultPlanOptions, ...estate.options }, at);
   const folder = mkdtempSync(path.join(tmpdir(), 'rolelift-stand-'));
@@ -62,6 +70,7 @@ export const raise = async (estate: Estate): Promise<Stand> => {
     sandbox,
     env: served.env,
     plan,
+    reach: Object.entries(accountRoles).flatMap(([id, role]) => ['--account-role', `${id}=${role}`]),
     folder,
     directory,
     estate: () => textOf(sandbox),
