@@ -1,4 +1,5 @@
 import type { AllClients } from '../clients/clients.js';
+import { journalHeader } from '../engine/begin.js';
 import { until } from '../engine/wait.js';
 import { errorData } from '../model/error.js';
 import type { Caller } from '../model/journal.js';
@@ -32,15 +33,7 @@ export const deleteInstalls = async (of: {
 }): Promise<number> => {
   const { session, plan, opened } = of;
   const { journal } = opened;
-  if (journal.state.lastSeq === 0)
-    await journal.append({
-      type: 'header',
-      format: 'rolelift.journal/1',
-      plan: plan.digest,
-      planId: plan.id,
-      cluster: { uid: plan.cluster.uid, server: plan.cluster.server },
-      caller: of.caller,
-    });
+  if (journal.state.lastSeq === 0) await journal.append(journalHeader(plan, of.caller));
   await journal.append({
     type: 'run-started',
     command: 'retire-broker',
@@ -51,7 +44,7 @@ export const deleteInstalls = async (of: {
   });
   let exit = 0;
   for (const install of of.installs) {
-    if (session.stopping.aborted || !opened.stillHeld()) {
+    if (session.stopping.aborted || !opened.stops.stillHeld()) {
       exit = session.stopCode() ?? 5;
       break;
     }

@@ -1,29 +1,27 @@
 import path from 'node:path';
 import type { AllClients } from '../clients/clients.js';
-import { systemClock } from '../clients/system-clock.js';
-import { defaultUnwindOptions } from '../engine/run.js';
-import { unwind } from '../engine/unwind.js';
+import { journalHeader } from '../engine/begin.js';
 import type { Journal } from '../journal/journal.js';
 import { byText } from '../model/canonical.js';
-import { RoleliftError } from '../model/error.js';
 import type { Inventory } from '../model/inventory.js';
 import type { Caller } from '../model/journal.js';
 import { type JsonObject, listAt, textAt, textsAt } from '../model/json.js';
 import { visible } from '../model/text.js';
 import { marks } from '../model/words.js';
-import { registry } from '../steps/registry.js';
 import { earlierTemplate } from '../verify/earlier-templates.js';
 import { type MarkedPlan, type MarkReads, planFromMarks, plansInMarks } from '../verify/from-marks.js';
 import { ourStatements } from '../verify/our-statements.js';
 import { callsText } from './calls-text.js';
 import type { RollbackArguments } from './commands/rollback.js';
+import { confirmRun } from './confirm-run.js';
 import { connectTo, scanLive } from './live.js';
 import { files, folderName, saveJson } from './plan-directory.js';
-import { identify, runHost } from './run-host.js';
-import { resultText } from './run-result.js';
-import { holderName, openRun } from './run-state.js';
+import { type Identified, identify } from './run-host.js';
+import { showResult } from './run-result.js';
+import { holderName, openRun, stateOption, timeStamp } from './run-state.js';
 import type { Session } from './session.js';
 import { shownPath } from './shown-path.js';
+import { undoRun } from './undo-run.js';
 import { toolName } from './version.js';
 
 /** Stands for plans whose marks name none: statements in trust policies, where nothing else was done yet. */
@@ -69,14 +67,7 @@ const readMarks = async (clients: AllClients, inventory: Inventory): Promise<Mar
 
 /** The lines that a journal of that plan would hold had nothing gone wrong: what its undo begins from. */
 const seed = async (journal: Journal, { plan, preimages }: MarkedPlan, caller: Caller): Promise<void> => {
-  await journal.append({
-    type: 'header',
-    format: 'rolelift.journal/1',
-    plan: plan.digest,
-    planId: plan.id,
-    cluster: { uid: plan.cluster.uid, server: plan.cluster.server },
-    caller,
-  });
+  await journal.append(journalHeader(plan, caller));
   await journal.append({
     type: 'run-started',
     command: 'apply',
@@ -128,7 +119,7 @@ const undoMarked = async (
   of: {
     readonly clients: AllClients;
     readonly lost: AbortController;
-    readonly who: Awaited<ReturnType<typeof identify>>;
+    readonly who: Identified;
     readonly marked: MarkedPlan;
   },
 ): Promise<number> => {
@@ -151,17 +142,9 @@ const undoMarked = async (
     return 0;
   }
   const question = `Undo what carries the marks of plan ${plan.id} (${plan.steps.length} steps) without its journal?`;
-  if (!options.yes && !(await session.prompts.confirm(question, '--yes')))
-    throw new RoleliftError(
-      { code: 'RL806', message: 'not undone', remedy: 'Nothing was changed.', fault: 'user' },
-      { exit: 3 },
-    );
-  const stamp = new Date(systemClock.now())
-    .toISOString()
-    .replace(/[-:]|\.\d+/g, '')
-    .toLowerCase();
+  await confirmRun(session, question, 'not undone');
   const directory = path.resolve(
-    session.options.out ?? path.join('plans', folderName(`from-live-${plan.id}-${stamp}`)),
+    session.options.out ?? path.join('plans', folderName(`from-live-${plan.id}-${timeStamp()}`)),
   );
   await saveJson(directory, files.plan, plan);
   const opened = await openRun({
@@ -176,54 +159,24 @@ const undoMarked = async (
   });
   try {
     if (opened.journal.state.lastSeq === 0) await seed(opened.journal, marked, who.caller);
-    let scanned: Promise<Inventory> | null = null;
     const here = shownPath(directory);
-    const command = `rolelift rollback --from-live${options.state === undefined ? '' : ` --state ${options.state}`}`;
-    const result = await unwind({
-      plan,
-      journal: opened.journal,
-      registry,
-      clients,
-      clock: opened.clock,
-      say: (message) => host.say(message),
-      host: runHost({
+    const result = await undoRun(
+      {
         session,
+        clients,
         plan,
         directory,
-        clients,
-        looker: opened.looker(false),
-        state: () => opened.journal.state,
-        live: () => {
-          scanned ??= scanLive(session, clients, { sharing: false });
-          return scanned;
+        opened,
+        say: (message) => host.say(message),
+        scan: () => scanLive(session, clients, { sharing: false }),
+        command: {
+          apply: `rolelift apply ${here}`,
+          rollback: `rolelift rollback --from-live${stateOption(options.state)}`,
         },
-      }),
-      stop: { graceful: session.stopping, hard: session.ended, fence: opened.fence, stillHeld: opened.stillHeld },
-      options: {
-        ...defaultUnwindOptions,
-        concurrency: options.concurrency,
-        rolloutTimeoutMs: options.rolloutTimeout,
-        handoffWaitMs: options.waitHandoff ?? 0,
-        gitopsLive: options.gitops === 'live',
-        yes: options.yes,
-        scope:
-          options.move.length > 0
-            ? { is: 'moves', moves: options.move }
-            : options.to === undefined
-              ? { is: 'whole' }
-              : { is: 'to', step: options.to },
-        forceMoves: options.forceMove,
-        holder: holderName(),
-        tool: toolName(),
-        command: { apply: `rolelift apply ${here}`, rollback: command },
       },
-    });
-    await host.pause();
-    if (!options.json)
-      host.result(
-        resultText(result, { plan, state: opened.journal.state, direction: 'rollback' }, host.style, host.width),
-      );
-    else for (const failure of result.failures) host.error(failure.error, failure.after ?? undefined);
+      options,
+    );
+    await showResult(session, result, { plan, state: opened.journal.state, direction: 'rollback' });
     tellLeft();
     return result.exit;
   } finally {

@@ -21,8 +21,8 @@ export interface RunHostParts {
   readonly looker: Looker;
   /** The journal's fold as it stands when asked. */
   readonly state: () => RunState;
-  /** A fresh scan, made when first needed. */
-  readonly live: () => Promise<Inventory>;
+  /** Reads the live estate; asked once, when first needed. */
+  readonly scan: () => Promise<Inventory>;
 }
 
 /** Who we are and which cluster answers. */
@@ -39,9 +39,13 @@ export const identify = async (clients: AllClients) => {
   };
 };
 
+/** Who we are, as the cluster and the account tell it. */
+export type Identified = Awaited<ReturnType<typeof identify>>;
+
 /** The engine's questions, answered from the terminal, the plan directory and the live estate. */
 export const runHost = (parts: RunHostParts): Host => {
   const { session, plan, directory, clients } = parts;
+  let scanned: Promise<Inventory> | null = null;
   return {
     identity: () => identify(clients),
     paused: () =>
@@ -62,6 +66,9 @@ export const runHost = (parts: RunHostParts): Host => {
       return session.prompts.confirm('Log in in another terminal. Are the credentials fresh?', 'new credentials', true);
     },
     evidence: (move, since) => evidenceFor(parts.looker, move, since),
-    oldWay: async (move) => oldWayOf(await parts.live(), plan, parts.state(), move),
+    oldWay: async (move) => {
+      scanned ??= parts.scan();
+      return oldWayOf(await scanned, plan, parts.state(), move);
+    },
   };
 };

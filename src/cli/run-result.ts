@@ -5,14 +5,16 @@ import type { Plan } from '../model/plan.js';
 import type { Style } from '../model/style.js';
 import { counted, visible, wrap } from '../model/text.js';
 import { pausesText } from './pause-text.js';
+import type { Session } from './session.js';
+
+export interface EndedRun {
+  readonly plan: Plan;
+  readonly state: JournalState;
+  readonly direction: 'apply' | 'rollback';
+}
 
 /** How a run ended, for people: counts, what went wrong with what to do, what it waits for, the command that goes on. */
-export const resultText = (
-  result: RunResult,
-  run: { readonly plan: Plan; readonly state: JournalState; readonly direction: 'apply' | 'rollback' },
-  style: Style,
-  width: number,
-): string => {
+export const resultText = (result: RunResult, run: EndedRun, style: Style, width: number): string => {
   const { applied, skipped, undone } = result.counts;
   const lines = [
     [
@@ -62,4 +64,11 @@ export const resultText = (
   if (result.next.length > 0)
     lines.push('', ...result.next.map((command) => `${style.dim('next:')} ${visible(command)}`));
   return lines.join('\n');
+};
+
+/** Shows how a run ended, below what is left of its progress: to people as text, with --json each failure as an error. */
+export const showResult = async ({ host, options }: Session, result: RunResult, run: EndedRun): Promise<void> => {
+  await host.pause();
+  if (!options.json) host.result(resultText(result, run, host.style, host.width));
+  else for (const failure of result.failures) host.error(failure.error, failure.after ?? undefined);
 };

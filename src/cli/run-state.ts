@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { AllClients } from '../clients/clients.js';
 import { s3ObjectStore } from '../clients/s3-object-store.js';
 import { systemClock } from '../clients/system-clock.js';
+import type { Stops } from '../engine/run.js';
 import { lockDirectory } from '../journal/directory-lock.js';
 import { fileStore } from '../journal/file-store.js';
 import { type Journal, openJournal } from '../journal/journal.js';
@@ -34,13 +35,18 @@ export const holderName = (): string => {
   return `${user}@${hostname()}`;
 };
 
+/** Now, as part of a name: `20261121t100000z`. */
+export const timeStamp = (): string =>
+  new Date(systemClock.now())
+    .toISOString()
+    .replace(/[-:]|\.\d+/g, '')
+    .toLowerCase();
+
 export interface OpenRun {
   readonly journal: Journal;
   readonly clock: Clock;
-  /** Aborted when the lock is lost. */
-  readonly fence: AbortSignal;
-  /** False once the lock cannot be relied on any more. */
-  stillHeld(): boolean;
+  /** What ends the engine's work from outside: the person's signals, and the loss of the lock. */
+  readonly stops: Required<Stops>;
   looker(proveToken: boolean): Looker;
   close(): Promise<void>;
 }
@@ -96,16 +102,22 @@ export const stateOf = (
   return { is: 's3', bucket: match[1] as string, prefix: (match[2] ?? '').replace(/\/+$/, '') };
 };
 
+/** `--state` as it was given, for the commands that are printed. */
+export const stateOption = (given: string | undefined): string => (given === undefined ? '' : ` --state ${given}`);
+
+/** The commands that go on with a plan, or back, with the state that was named for this run. */
+export const nextCommands = (here: string, state: string | undefined) => ({
+  apply: `rolelift apply ${here}${stateOption(state)}`,
+  rollback: `rolelift rollback ${here}${stateOption(state)}`,
+});
+
 export const under = (prefix: string, name: string): string => (prefix === '' ? name : `${prefix}/${name}`);
 
 /** Takes the locks, opens the journal and writes the run into the cluster's list. Everything taken is given back by `close`. */
 export const openRun = async (opening: RunOpening): Promise<OpenRun> => {
   const { session, clients, plan, directory } = opening;
   const state = stateOf(opening.state, clients.connection.server);
-  const run = `${new Date(systemClock.now())
-    .toISOString()
-    .replace(/[-:]|\.\d+/g, '')
-    .toLowerCase()}-${randomBytes(3).toString('hex')}`;
+  const run = `${timeStamp()}-${randomBytes(3).toString('hex')}`;
   const undo: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
     for (const act of undo.splice(0).reverse()) await act().catch(() => undefined);
@@ -193,8 +205,7 @@ export const openRun = async (opening: RunOpening): Promise<OpenRun> => {
     return {
       journal,
       clock: systemClock,
-      fence,
-      stillHeld: () => stillHeld(),
+      stops: { graceful: session.stopping, hard: session.ended, fence, stillHeld: () => stillHeld() },
       looker: (proveToken) => ({
         plan,
         clients,

@@ -1,5 +1,5 @@
 import { RoleliftError } from '../model/error.js';
-import type { Caller, RunState } from '../model/journal.js';
+import type { Caller, JournalEntry, RunState } from '../model/journal.js';
 import type { JsonObject } from '../model/json.js';
 import { type Plan, planDigest } from '../model/plan.js';
 import { parseRoleArn } from '../model/resource.js';
@@ -86,19 +86,21 @@ const rolesIn = (value: unknown, found = new Set<string>(), depth = 0): Readonly
   return found;
 };
 
+/** The first line of a plan's journal: which plan, which cluster, who began. */
+export const journalHeader = (plan: Plan, caller: Caller): JournalEntry => ({
+  type: 'header',
+  format: 'rolelift.journal/1',
+  plan: plan.digest,
+  planId: plan.id,
+  cluster: { uid: plan.cluster.uid, server: plan.cluster.server },
+  caller,
+});
+
 /** Header, where there is none, and the run's first line. */
 export const beginRun = async (session: Session, command: 'apply' | 'rollback', options: JsonObject): Promise<void> => {
   const { run } = session;
   const { caller } = await checkPlace(run);
-  if (run.journal.state.lastSeq === 0)
-    await session.record({
-      type: 'header',
-      format: 'rolelift.journal/1',
-      plan: run.plan.digest,
-      planId: run.plan.id,
-      cluster: { uid: run.plan.cluster.uid, server: run.plan.cluster.server },
-      caller,
-    });
+  if (run.journal.state.lastSeq === 0) await session.record(journalHeader(run.plan, caller));
   await session.record({
     type: 'run-started',
     command,

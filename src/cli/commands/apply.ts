@@ -4,6 +4,7 @@ import { type ErrorData, RoleliftError } from '../../model/error.js';
 import type { Inventory } from '../../model/inventory.js';
 import type { RunState, StepState } from '../../model/journal.js';
 import type { Plan, Step } from '../../model/plan.js';
+import { counted } from '../../model/text.js';
 import type { Stage } from '../../model/words.js';
 import { agrees } from '../../planner/diff.js';
 import { optionsOf } from '../../planner/options-schema.js';
@@ -12,13 +13,14 @@ import { rewind } from '../../planner/rewind.js';
 import { registry } from '../../steps/registry.js';
 import { appliedSteps } from '../../verify/old-way.js';
 import { callsText } from '../calls-text.js';
+import { confirmRun, sayWho } from '../confirm-run.js';
 import { connectTo, scanLive } from '../live.js';
 import { moveProgress } from '../move-progress.js';
 import { loadPlan, planDirectoryOf } from '../plan-directory.js';
 import { checkRehearsal } from '../rehearsal-verdict.js';
 import { identify, runHost } from '../run-host.js';
-import { resultText } from '../run-result.js';
-import { holderName, openRun } from '../run-state.js';
+import { showResult } from '../run-result.js';
+import { holderName, nextCommands, openRun } from '../run-state.js';
 import { type GlobalOptions, openSession, type Session } from '../session.js';
 import { shownPath } from '../shown-path.js';
 import { toolName } from '../version.js';
@@ -117,6 +119,9 @@ export const refusedSteps = (live: Inventory, plan: Plan, state: RunState): Read
   );
 };
 
+const movesToApply = (plan: Plan, named: readonly string[]): number =>
+  plan.moves.filter((move) => !move.blocked && !move.skip && (named.length === 0 || named.includes(move.id))).length;
+
 export const applyDirectory = async (session: Session, directory: string, options: ApplyArguments): Promise<number> => {
   const { host } = session;
   const here = shownPath(directory);
@@ -155,20 +160,20 @@ export const applyDirectory = async (session: Session, directory: string, option
     command: 'apply',
   });
   try {
-    let scanned: Promise<Inventory> | null = null;
-    const live = (): Promise<Inventory> => {
-      scanned ??= scanLive(session, clients, {
+    const scan = (): Promise<Inventory> =>
+      scanLive(session, clients, {
         managementContext: optionsOf(plan).managementContext ?? undefined,
         // Who else uses a node role matters only to what touches node roles, and takes a look into every Region.
         sharing: plan.moves.some((move) => move.from.broker === 'node-role' && !move.blocked),
       });
-      return scanned;
-    };
-    const refused = refusedSteps(await live(), plan, opened.journal.state);
-    // What the rollback of a failed move asks must be what is there then, not what was there at the start.
-    scanned = null;
+    const refused = refusedSteps(await scan(), plan, opened.journal.state);
     await host.pause();
-    await ask(session, plan, who, here, options.move);
+    sayWho(session, plan, who);
+    await confirmRun(
+      session,
+      `Apply plan ${plan.id} (${counted(movesToApply(plan, options.move), 'move')}) from ${here}?`,
+      'not applied',
+    );
     const stages: readonly Stage[] =
       options.stage === undefined
         ? options.soak === undefined
@@ -202,9 +207,10 @@ export const applyDirectory = async (session: Session, directory: string, option
         clients,
         looker: opened.looker(options.prove === 'token'),
         state: () => opened.journal.state,
-        live,
+        // What the rollback of a failed move asks must be what is there then, not what was there at the start.
+        scan,
       }),
-      stop: { graceful: session.stopping, hard: session.ended, fence: opened.fence, stillHeld: opened.stillHeld },
+      stop: opened.stops,
       options: {
         ...defaultApplyOptions,
         concurrency: options.concurrency,
@@ -222,54 +228,14 @@ export const applyDirectory = async (session: Session, directory: string, option
         refused,
         holder: holderName(),
         tool: toolName(),
-        command: {
-          apply: `rolelift apply ${here}${stateOption(options)}`,
-          rollback: `rolelift rollback ${here}${stateOption(options)}`,
-        },
+        command: nextCommands(here, options.state),
       },
     });
     moves.end(result.moves);
-    await host.pause();
-    if (!options.json)
-      host.result(
-        resultText(result, { plan, state: opened.journal.state, direction: 'apply' }, host.style, host.width),
-      );
-    else for (const failure of result.failures) host.error(failure.error, failure.after ?? undefined);
+    await showResult(session, result, { plan, state: opened.journal.state, direction: 'apply' });
     return session.stopCode() ?? result.exit;
   } finally {
     await opened.close();
     await host.close();
-  }
-};
-
-export const stateOption = (options: { readonly state?: string }): string =>
-  options.state === undefined ? '' : ` --state ${options.state}`;
-
-/** Before its first question it shows cluster, account and caller. */
-const ask = async (
-  session: Session,
-  plan: Plan,
-  who: Awaited<ReturnType<typeof identify>>,
-  here: string,
-  named: readonly string[],
-): Promise<void> => {
-  const moves = plan.moves.filter(
-    (move) => !move.blocked && !move.skip && (named.length === 0 || named.includes(move.id)),
-  ).length;
-  session.host.say({
-    kind: 'note',
-    code: 'RL800',
-    text: `cluster ${plan.cluster.name} at ${who.server}, account ${who.caller.account}, as ${who.caller.arn} and ${who.caller.kubernetesUser || 'an unnamed Kubernetes user'}`,
-  });
-  if (session.options.yes) return;
-  const yes = await session.prompts.confirm(
-    `Apply plan ${plan.id} (${moves} ${moves === 1 ? 'move' : 'moves'}) from ${here}?`,
-    '--yes',
-  );
-  if (!yes) {
-    throw new RoleliftError(
-      { code: 'RL806', message: 'not applied', remedy: 'Nothing was changed.', fault: 'user' },
-      { exit: 3 },
-    );
   }
 };

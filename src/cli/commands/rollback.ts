@@ -1,33 +1,23 @@
-import { defaultUnwindOptions } from '../../engine/run.js';
-import { unwind } from '../../engine/unwind.js';
 import { RoleliftError } from '../../model/error.js';
-import type { Inventory } from '../../model/inventory.js';
 import type { StepState } from '../../model/journal.js';
 import { optionsOf } from '../../planner/options-schema.js';
-import { registry } from '../../steps/registry.js';
 import { callsText } from '../calls-text.js';
+import { confirmRun, sayWho } from '../confirm-run.js';
 import { connectTo, scanLive } from '../live.js';
 import { moveProgress } from '../move-progress.js';
 import { loadPlan, loadRunState, planDirectoryOf } from '../plan-directory.js';
-import { identify, runHost } from '../run-host.js';
-import { resultText } from '../run-result.js';
-import { findRun, holderName, openRun } from '../run-state.js';
-import { type GlobalOptions, openSession, type Session } from '../session.js';
+import { identify } from '../run-host.js';
+import { showResult } from '../run-result.js';
+import { findRun, nextCommands, openRun } from '../run-state.js';
+import { openSession, type Session } from '../session.js';
 import { shownPath } from '../shown-path.js';
-import { toolName } from '../version.js';
-import { stateOption } from './apply.js';
+import { type UndoOptions, undoRun } from '../undo-run.js';
 
-export interface RollbackArguments extends GlobalOptions {
+export interface RollbackArguments extends UndoOptions {
   readonly state?: string;
   readonly lock: string;
-  readonly move: readonly string[];
-  readonly to?: string;
   readonly run?: string;
   readonly fromLive: boolean;
-  readonly forceMove: readonly string[];
-  readonly rolloutTimeout: number;
-  readonly waitHandoff?: number;
-  readonly gitops: 'handoff' | 'live';
   readonly dryRun: boolean;
 }
 
@@ -109,78 +99,32 @@ export const rollbackDirectory = async (
     command: 'rollback',
   });
   try {
-    host.say({
-      kind: 'note',
-      code: 'RL800',
-      text: `cluster ${plan.cluster.name} at ${who.server}, account ${who.caller.account}, as ${who.caller.arn} and ${who.caller.kubernetesUser || 'an unnamed Kubernetes user'}`,
-    });
-    if (!session.options.yes) {
-      if (!(await session.prompts.confirm(question, '--yes'))) {
-        throw new RoleliftError(
-          { code: 'RL806', message: 'not undone', remedy: 'Nothing was changed.', fault: 'user' },
-          { exit: 3 },
-        );
-      }
-    }
-    let scanned: Promise<Inventory> | null = null;
-    const live = (): Promise<Inventory> => {
-      scanned ??= scanLive(session, clients, {
-        managementContext: optionsOf(plan).managementContext ?? undefined,
-        sharing: false,
-      });
-      return scanned;
-    };
+    sayWho(session, plan, who);
+    await confirmRun(session, question, 'not undone');
     const moves = moveProgress(
       plan,
       new Set([...opened.journal.state.steps].filter(([, now]) => isToUndo(now)).map(([id]) => id)),
       (message) => host.say(message),
     );
-    const result = await unwind({
-      plan,
-      journal: opened.journal,
-      registry,
-      clients,
-      clock: opened.clock,
-      say: moves.say,
-      host: runHost({
+    const result = await undoRun(
+      {
         session,
+        clients,
         plan,
         directory,
-        clients,
-        looker: opened.looker(false),
-        state: () => opened.journal.state,
-        live,
-      }),
-      stop: { graceful: session.stopping, hard: session.ended, fence: opened.fence, stillHeld: opened.stillHeld },
-      options: {
-        ...defaultUnwindOptions,
-        concurrency: options.concurrency,
-        rolloutTimeoutMs: options.rolloutTimeout,
-        handoffWaitMs: options.waitHandoff ?? 0,
-        gitopsLive: options.gitops === 'live',
-        yes: options.yes,
-        scope:
-          options.move.length > 0
-            ? { is: 'moves', moves: options.move }
-            : options.to === undefined
-              ? { is: 'whole' }
-              : { is: 'to', step: options.to },
-        forceMoves: options.forceMove,
-        holder: holderName(),
-        tool: toolName(),
-        command: {
-          apply: `rolelift apply ${here}${stateOption(options)}`,
-          rollback: `rolelift rollback ${here}${stateOption(options)}`,
-        },
+        opened,
+        say: moves.say,
+        scan: () =>
+          scanLive(session, clients, {
+            managementContext: optionsOf(plan).managementContext ?? undefined,
+            sharing: false,
+          }),
+        command: nextCommands(here, options.state),
       },
-    });
+      options,
+    );
     moves.end(result.moves);
-    await host.pause();
-    if (!options.json)
-      host.result(
-        resultText(result, { plan, state: opened.journal.state, direction: 'rollback' }, host.style, host.width),
-      );
-    else for (const failure of result.failures) host.error(failure.error, failure.after ?? undefined);
+    await showResult(session, result, { plan, state: opened.journal.state, direction: 'rollback' });
     return session.stopCode() ?? result.exit;
   } finally {
     await opened.close();
