@@ -1,15 +1,11 @@
-import { errorData, RoleliftError } from '../model/error.js';
+import { RoleliftError } from '../model/error.js';
 import type { Gate } from '../model/gate.js';
 import type { JsonObject } from '../model/json.js';
 import type { Step } from '../model/plan.js';
 import type { Outcome, StepKind } from '../steps/step.js';
-import { drifted, halfUndone, misfit, notSeen, reactionTo } from './failure.js';
+import { drifted, halfUndone, misfit, notSeen } from './failure.js';
+import { type Ended, inRounds } from './rounds.js';
 import type { Session } from './session.js';
-
-/** How one step of the way there ended. */
-export type Ended = 'done' | 'failed' | 'paused' | 'interrupted';
-
-const rounds = 5;
 
 /** True for kinds that write nothing: their observation cannot stand for their work, so they are simply run again. */
 export const isEffectless = (kind: StepKind, step: Step): boolean =>
@@ -103,37 +99,14 @@ const once = async (session: Session, step: Step, kind: StepKind): Promise<Ended
 
 /**
  * Takes one step forward: observe, preconditions, intent made durable, effect, observe, result. What was started before is settled by
- * observing first. Ambiguous answers and conflicts are observed and decided anew, a bounded number of times; expired credentials pause.
+ * observing first; what is ambiguous is observed and decided anew.
  */
 export const forward = async (session: Session, step: Step): Promise<Ended> => {
   const kind = session.kindOf(step);
   session.progress(step, 'running');
-  for (let round = 1; ; round += 1) {
-    try {
-      const ended = await once(session, step, kind);
-      session.progress(step, ended === 'done' ? 'done' : 'waiting');
-      return ended;
-    } catch (error) {
-      if (session.signal.aborted) return 'interrupted';
-      const reaction = reactionTo(error);
-      try {
-        if (reaction === 'credentials') {
-          if (round >= rounds || !(await session.refreshed(error))) return 'paused';
-          continue;
-        }
-        if (reaction === 'again' && round < rounds && !session.stopping) {
-          await session.run.clock.sleep(500 * 2 ** round, session.signal);
-          continue;
-        }
-        await session.record({ type: 'failed', step: step.id, error: errorData(error) });
-      } catch (second) {
-        if (session.signal.aborted) return 'interrupted';
-        session.stopFor(second);
-        return 'interrupted';
-      }
-      session.fail(step, 'apply', errorData(error));
-      session.progress(step, 'failed');
-      return 'failed';
-    }
-  }
+  return inRounds(session, step, 'apply', async () => {
+    const ended = await once(session, step, kind);
+    session.progress(step, ended === 'done' ? 'done' : 'waiting');
+    return ended;
+  });
 };

@@ -1,12 +1,8 @@
-import { errorData } from '../model/error.js';
 import type { JsonObject } from '../model/json.js';
 import type { Step } from '../model/plan.js';
 import type { UndoRecord } from '../steps/step.js';
-import type { Ended } from './attempt.js';
-import { reactionTo } from './failure.js';
+import { type Ended, inRounds } from './rounds.js';
 import type { Session } from './session.js';
-
-const rounds = 5;
 
 /** Pre-images of all steps that share a lock with this one, oldest first. */
 const siblingsOf = (session: Session, step: Step): readonly JsonObject[] => {
@@ -30,43 +26,20 @@ export const backward = async (session: Session, step: Step): Promise<Ended> => 
   };
   session.turnsBack(step);
   session.progress(step, 'running');
-  for (let round = 1; ; round += 1) {
-    try {
-      if (session.stopping) return 'interrupted';
-      if (round === 1) await session.record({ type: 'undo-started', step: step.id });
-      session.changed = true;
-      const outcome = await kind.undo(session.context(step), step, record);
-      if (outcome.is === 'paused') {
-        await session.record({ type: 'paused', gate: outcome.gate, reason: outcome.reason });
-        session.pause({ gate: outcome.gate, step: step.id, reason: outcome.reason, how: outcome.how, opensAt: null });
-        session.progress(step, 'waiting');
-        return 'paused';
-      }
-      await session.record({ type: 'undone', step: step.id, how: outcome.how, note: outcome.note });
-      session.counts.undone += 1;
-      session.progress(step, 'done');
-      return 'done';
-    } catch (error) {
-      if (session.signal.aborted) return 'interrupted';
-      const reaction = reactionTo(error);
-      try {
-        if (reaction === 'credentials') {
-          if (round >= rounds || !(await session.refreshed(error))) return 'paused';
-          continue;
-        }
-        if (reaction === 'again' && round < rounds && !session.stopping) {
-          await session.run.clock.sleep(500 * 2 ** round, session.signal);
-          continue;
-        }
-        await session.record({ type: 'undo-failed', step: step.id, error: errorData(error) });
-      } catch (second) {
-        if (session.signal.aborted) return 'interrupted';
-        session.stopFor(second);
-        return 'interrupted';
-      }
-      session.fail(step, 'undo', errorData(error));
-      session.progress(step, 'failed');
-      return 'failed';
+  return inRounds(session, step, 'undo', async (round) => {
+    if (session.stopping) return 'interrupted';
+    if (round === 1) await session.record({ type: 'undo-started', step: step.id });
+    session.changed = true;
+    const outcome = await kind.undo(session.context(step), step, record);
+    if (outcome.is === 'paused') {
+      await session.record({ type: 'paused', gate: outcome.gate, reason: outcome.reason });
+      session.pause({ gate: outcome.gate, step: step.id, reason: outcome.reason, how: outcome.how, opensAt: null });
+      session.progress(step, 'waiting');
+      return 'paused';
     }
-  }
+    await session.record({ type: 'undone', step: step.id, how: outcome.how, note: outcome.note });
+    session.counts.undone += 1;
+    session.progress(step, 'done');
+    return 'done';
+  });
 };
