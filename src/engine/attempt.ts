@@ -25,8 +25,7 @@ const paused = async (session: Session, step: Step, outcome: Outcome & { readonl
     const gate = await session.askGate(gateOf(step, outcome), outcome.reason);
     if (gate.is === 'open') return true;
   }
-  await session.record({ type: 'paused', gate: outcome.gate, reason: outcome.reason });
-  session.pause({ gate: outcome.gate, step: step.id, reason: outcome.reason, how: outcome.how, opensAt: null });
+  await session.pauseAt({ gate: outcome.gate, step: step.id, reason: outcome.reason, how: outcome.how, opensAt: null });
   return false;
 };
 
@@ -84,8 +83,13 @@ const once = async (session: Session, step: Step, kind: StepKind): Promise<Ended
     outcome = await kind.apply(ctx, step);
     if (outcome.is === 'paused') {
       // Opened by a person, and the kind still sees a reason to wait: it is told once more, and not asked for ever.
-      await session.record({ type: 'paused', gate: outcome.gate, reason: outcome.reason });
-      session.pause({ gate: outcome.gate, step: step.id, reason: outcome.reason, how: outcome.how, opensAt: null });
+      await session.pauseAt({
+        gate: outcome.gate,
+        step: step.id,
+        reason: outcome.reason,
+        how: outcome.how,
+        opensAt: null,
+      });
       return 'paused';
     }
   }

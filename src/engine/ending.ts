@@ -109,8 +109,7 @@ export const endRun = async (
     counts: { ...session.counts },
   });
   if (session.fatal !== null) {
-    session.failures.push({ step: null, move: null, during: 'apply', error: session.fatal, after: null, byHand: [] });
-    run.say({ kind: 'error', error: session.fatal });
+    session.failWhole(null, 'apply', session.fatal);
     return result(session.fatalExit);
   }
   if (run.stop?.fence?.aborted || session.lockLost) {
@@ -126,8 +125,7 @@ export const endRun = async (
             remedy: 'Stopped before the next effect. Run the same command again: it observes what the last call did.',
             fault: 'remote',
           };
-    session.failures.push({ step: null, move: null, during: 'apply', error, after: null, byHand: [] });
-    run.say({ kind: 'error', error });
+    session.failWhole(null, 'apply', error);
     return result(5);
   }
   const hard = signalExit(run.stop?.hard);

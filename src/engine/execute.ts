@@ -6,11 +6,12 @@ import { beginRun } from './begin.js';
 import { checkMoves, checkSteps, endRun, moveEnds } from './ending.js';
 import { stuck as stuckError } from './failure.js';
 import { holdsOf } from './holds.js';
+import { holdAtPauseFile, mayGoOn } from './pause-file.js';
 import { type Recovery, recover } from './recover.js';
 import type { ApplyRun, RunResult } from './run.js';
 import { costOf, Scheduler, type Task } from './schedule.js';
 import { type Selection, select } from './select.js';
-import { pauseFile, Session } from './session.js';
+import { Session } from './session.js';
 import { type UndoScope, undoGraph } from './undo-order.js';
 import { undoTasks } from './unwind.js';
 
@@ -56,7 +57,7 @@ class Apply {
     const { move } = step;
     if (move !== null) this.#running.set(move, (this.#running.get(move) ?? 0) + 1);
     try {
-      if (!(await this.#session.mayGoOn()) || (move !== null && this.#falling.has(move))) return false;
+      if (!(await mayGoOn(this.#session)) || (move !== null && this.#falling.has(move))) return false;
       const ended = await forward(this.#session, step);
       if (ended === 'failed') this.failed(step);
       return ended === 'done';
@@ -176,15 +177,10 @@ export const apply = async (run: ApplyRun): Promise<RunResult> => {
   const recovery = recover(plan, journal.state, journal.events, options.onFailure);
   for (const [move, error] of recovery.leaveOut)
     if (error !== null) session.failures.push({ step: null, move, during: 'apply', error, after: null, byHand: [] });
-  for (const move of recovery.stuck) {
-    const error = stuckError(plan, move, options.command.rollback);
-    session.failures.push({ step: null, move, during: 'apply', error, after: null, byHand: [] });
-    run.say({ kind: 'error', error });
-  }
+  for (const move of recovery.stuck) session.failWhole(move, 'apply', stuckError(plan, move, options.command.rollback));
   const leaveOut = new Set([...recovery.leaveOut.keys(), ...recovery.stuck]);
   if ((await run.host.paused?.()) === true) {
-    session.pause(pauseFile);
-    await session.record({ type: 'paused', gate: 'pause-file', reason: pauseFile.reason });
+    await holdAtPauseFile(session);
   } else if (!session.stopping) for (const move of await finishUndos(session, run, recovery)) leaveOut.add(move);
 
   // Chosen only now: what was just undone is to be done again.

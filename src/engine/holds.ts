@@ -42,9 +42,7 @@ const gateTask = (
           await session.run.clock.sleep(500 * 2 ** round, session.signal).catch(() => undefined);
           continue;
         }
-        const data = errorData(error);
-        session.failures.push({ step: null, move, during: 'apply', error: data, after: null, byHand: [] });
-        session.run.say({ kind: 'error', error: data });
+        session.failWhole(move, 'apply', errorData(error));
         return false;
       }
     }
@@ -54,8 +52,7 @@ const gateTask = (
 const question = async (session: Session, gate: Gate, text: string): Promise<boolean> => {
   const state = await session.askGate(gate, text);
   if (state.is === 'open') return true;
-  await session.record({ type: 'paused', gate: gate.id, reason: state.reason });
-  session.pause({ gate: gate.id, step: null, reason: state.reason, how: state.how, opensAt: state.opensAt });
+  await session.pauseAt({ gate: gate.id, step: null, reason: state.reason, how: state.how, opensAt: state.opensAt });
   return false;
 };
 
@@ -80,8 +77,7 @@ const soaked = async (session: Session, run: ApplyRun, move: string): Promise<bo
   }
   const reason = `${move} soaks until ${new Date(opensAt).toISOString()}`;
   const gate = `soak:${move}`;
-  await session.record({ type: 'paused', gate, reason });
-  session.pause({
+  await session.pauseAt({
     gate,
     step: null,
     reason,

@@ -1,17 +1,15 @@
 import { setMaxListeners } from 'node:events';
 import { isJournalFailure } from '../journal/journal.js';
-import { digestOf } from '../model/canonical.js';
 import { type ErrorData, errorData, RoleliftError } from '../model/error.js';
 import type { Gate, GateState } from '../model/gate.js';
 import type { JournalEntry, StepState } from '../model/journal.js';
-import { textAt } from '../model/json.js';
 import type { Step } from '../model/plan.js';
 import type { RefKey } from '../model/resource.js';
-import type { StepCtx, StepKind, WriteCtx } from '../steps/step.js';
+import type { StepKind, WriteCtx } from '../steps/step.js';
 import { changesInto } from './by-hand.js';
 import { gateState } from './gates.js';
 import type { AnyRun, Failure, Pause } from './run.js';
-import { until } from './wait.js';
+import { StepContexts } from './step-contexts.js';
 
 const pending: StepState = { is: 'pending' };
 
@@ -35,12 +33,9 @@ export class Session {
   #refreshing: Promise<boolean> | null = null;
   #credentialsGone = false;
   readonly #locks = new Map<string, readonly RefKey[]>();
-  #documents: Map<RefKey, string[]> | null = null;
   readonly #undoing = new Set<string>();
   #byLock: Map<RefKey, string[]> | null = null;
-  /** How often each step was undone, counted up to that line of the journal. */
-  readonly #undone = new Map<string, number>();
-  #counted = 0;
+  readonly #contexts = new StepContexts(this);
 
   constructor(run: AnyRun) {
     this.run = run;
@@ -144,7 +139,9 @@ export class Session {
     this.onStop();
   }
 
-  pause(pause: Pause): void {
+  /** Writes that the run pauses there, and tells it at the end. */
+  async pauseAt(pause: Pause): Promise<void> {
+    await this.record({ type: 'paused', gate: pause.gate, reason: pause.reason });
     this.pauses.push(pause);
   }
 
@@ -159,8 +156,7 @@ export class Session {
     if (fresh || this.#credentialsGone) return fresh;
     this.#credentialsGone = true;
     this.onStop();
-    await this.record({ type: 'paused', gate: 'credentials', reason: errorData(error).message });
-    this.pause({
+    await this.pauseAt({
       gate: 'credentials',
       step: null,
       reason: errorData(error).message,
@@ -196,83 +192,14 @@ export class Session {
     });
   }
 
+  /** What a step is handed for its calls. */
   context(step: Step): WriteCtx {
-    const { plan, clients, clock, journal, options, say } = this.run;
-    const signal = this.signal;
-    const facts: StepCtx['plan'] = {
-      id: plan.id,
-      digest: plan.digest,
-      clusterName: plan.cluster.name,
-      accountId: plan.cluster.accountId,
-      region: plan.cluster.region,
-      partition: plan.cluster.partition,
-      oidcIssuer: plan.cluster.oidcIssuer,
-    };
-    return {
-      plan: facts,
-      run: journal.run,
-      clock,
-      signal,
-      say,
-      settings: {
-        rolloutTimeoutMs: options.rolloutTimeoutMs,
-        proveToken: options.proveToken,
-        handoffWaitMs: options.handoffWaitMs,
-        gitopsLive: options.gitopsLive,
-      },
-      known: this.#known(),
-      token: this.#token(step),
-      serverTime: () => clients.serverTime(),
-      until: (why, boundMs, probe) => until(clock, signal, why, boundMs, probe, (text) => this.waits(step, text)),
-      gate: (gate) => this.gate(gate),
-      appliedAt: (id) => {
-        const now = this.state(id);
-        return now.is === 'applied' || now.is === 'verified' ? now.since : null;
-      },
-      kubernetes: (cluster) => clients.kubernetes(cluster),
-      aws: (account) => clients.aws(account),
-    };
-  }
-
-  /** The same on every attempt; another after each undo, or EKS would answer from its memory of what is gone by now. */
-  #token(step: Step): string {
-    const { events } = this.run.journal;
-    for (; this.#counted < events.length; this.#counted += 1) {
-      const event = events[this.#counted];
-      if (event?.type === 'undone') this.#undone.set(event.step, (this.#undone.get(event.step) ?? 0) + 1);
-    }
-    const undone = this.#undone.get(step.id) ?? 0;
-    return digestOf({ plan: this.run.plan.digest, step: step.id, ...(undone === 0 ? {} : { undone }) }).slice(7, 71);
-  }
-
-  /** Documents of shared resources that this plan's steps saw and wrote, oldest first: what tells a stale read (H20). */
-  #known(): Map<RefKey, string[]> {
-    if (this.#documents !== null) return this.#documents;
-    const documents = new Map<RefKey, string[]>();
-    for (const event of this.run.journal.events) {
-      if (event.type !== 'started' && event.type !== 'applied') continue;
-      const step = this.steps.get(event.step);
-      if (step === undefined) continue;
-      const text =
-        event.type === 'started' ? textAt(event.preimage, 'document', 'value') : textAt(event.output, 'document');
-      if (text === undefined) continue;
-      for (const key of this.locksOf(step)) {
-        const list = documents.get(key) ?? [];
-        if (list.at(-1) !== text) list.push(text);
-        documents.set(key, list);
-      }
-    }
-    this.#documents = documents;
-    return documents;
+    return this.#contexts.of(step);
   }
 
   /** From here on the step's progress is that of its undo. */
   turnsBack(step: Step): void {
     this.#undoing.add(step.id);
-  }
-
-  waits(step: Step, why: string): void {
-    this.progress(step, 'running', why);
   }
 
   progress(step: Step, state: 'waiting' | 'running' | 'done' | 'failed' | 'skipped', waitsFor?: string): void {
@@ -298,34 +225,12 @@ export class Session {
     return failure;
   }
 
-  /** Waits while a PAUSE file lies there; false where the run ends meanwhile. */
-  async mayGoOn(): Promise<boolean> {
-    const { host, clock, options } = this.run;
-    const begin = clock.monotonic();
-    for (let told = false; !this.stopping; ) {
-      if (host.paused === undefined || !(await host.paused())) return !this.stopping;
-      if (!told) this.run.say({ kind: 'note', code: 'RL851', text: 'a PAUSE file holds the run; remove it to go on' });
-      told = true;
-      if (clock.monotonic() - begin >= options.pauseWaitMs) {
-        if (this.pauses.some(({ gate }) => gate === 'pause-file')) return false;
-        this.pause(pauseFile);
-        await this.record({ type: 'paused', gate: 'pause-file', reason: pauseFile.reason });
-        this.onStop();
-        return false;
-      }
-      await clock.sleep(2_000, this.signal);
-    }
-    return false;
+  /** Something that went wrong with a whole move, or (null) with the run. */
+  failWhole(move: string | null, during: Failure['during'], error: ErrorData): void {
+    this.failures.push({ step: null, move, during, error, after: null, byHand: [] });
+    this.run.say({ kind: 'error', error });
   }
 }
-
-export const pauseFile: Pause = {
-  gate: 'pause-file',
-  step: null,
-  reason: 'a PAUSE file lies in the plan directory',
-  how: 'remove the file PAUSE and run the same command again',
-  opensAt: null,
-};
 
 /** The exit code of a stop signal: its reason where that is a number, else 130. */
 export const signalExit = (signal: AbortSignal | undefined): number | null =>

@@ -32,8 +32,13 @@ export const backward = async (session: Session, step: Step): Promise<Ended> => 
     session.changed = true;
     const outcome = await kind.undo(session.context(step), step, record);
     if (outcome.is === 'paused') {
-      await session.record({ type: 'paused', gate: outcome.gate, reason: outcome.reason });
-      session.pause({ gate: outcome.gate, step: step.id, reason: outcome.reason, how: outcome.how, opensAt: null });
+      await session.pauseAt({
+        gate: outcome.gate,
+        step: step.id,
+        reason: outcome.reason,
+        how: outcome.how,
+        opensAt: null,
+      });
       session.progress(step, 'waiting');
       return 'paused';
     }

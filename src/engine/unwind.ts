@@ -3,9 +3,10 @@ import type { JsonObject } from '../model/json.js';
 import type { Step } from '../model/plan.js';
 import { beginRun } from './begin.js';
 import { checkSteps, endRun, moveEnds } from './ending.js';
+import { holdAtPauseFile, mayGoOn } from './pause-file.js';
 import type { RunResult, UnwindRun } from './run.js';
 import { costOf, Scheduler, type Task } from './schedule.js';
-import { pauseFile, Session } from './session.js';
+import { Session } from './session.js';
 import { type UndoGraph, type UndoScope, undoGraph } from './undo-order.js';
 import { backward } from './undo-step.js';
 
@@ -20,7 +21,7 @@ export const undoTasks = (session: Session, graph: UndoGraph): readonly Task[] =
     locks: session.locksOf(step),
     rollout: session.kindOf(step).rollout,
     cost: costOf(session.kindOf(step)),
-    run: async () => (await session.mayGoOn()) && (await backward(session, step)) === 'done',
+    run: async () => (await mayGoOn(session)) && (await backward(session, step)) === 'done',
   }));
 
 const scopeOf = (run: UnwindRun, without: ReadonlySet<string>): UndoScope => {
@@ -94,16 +95,12 @@ export const unwind = async (run: UnwindRun): Promise<RunResult> => {
   const { plan, journal, registry, options } = run;
   let graph = undoGraph(plan, registry, journal.state, scopeOf(run, new Set()));
   const refused = await askOldWays(session, run, cutMoves(graph.steps));
-  for (const [move, error] of refused) {
-    session.failures.push({ step: null, move, during: 'refused', error, after: null, byHand: [] });
-    run.say({ kind: 'error', error });
-  }
+  for (const [move, error] of refused) session.failWhole(move, 'refused', error);
   if (refused.size > 0) graph = undoGraph(plan, registry, journal.state, scopeOf(run, new Set(refused.keys())));
   const scheduler = new Scheduler({ concurrency: options.concurrency * 2, rollouts: options.rollouts * 2 });
   session.onStop = () => scheduler.stop();
   if (await run.host.paused?.()) {
-    session.pause(pauseFile);
-    await session.record({ type: 'paused', gate: 'pause-file', reason: pauseFile.reason });
+    await holdAtPauseFile(session);
   } else if (!session.stopping) {
     scheduler.add(undoTasks(session, graph));
     await scheduler.run();
