@@ -12,6 +12,7 @@ const why: Readonly<Record<string, string>> = {
   EROFS: 'the file system is read-only',
   EACCES: 'the permission is missing',
   EPERM: 'the permission is missing',
+  EFBIG: 'the file would be larger than allowed here (ulimit -f, or the file system)',
   EIO: 'the disk reports an error',
   ELOOP: 'a symbolic link stands in its place',
   ENOENT: 'its directory is not there',

@@ -5,7 +5,7 @@ import { hostname } from 'node:os';
 import path from 'node:path';
 import { RoleliftError } from '../model/error.js';
 import { isObject } from '../model/json.js';
-import { makeDirectory } from './atomic-file.js';
+import { fileCause, makeDirectory } from './atomic-file.js';
 
 /** Who claims a directory: enough to tell whether that process still lives. */
 export interface Claim {
@@ -114,7 +114,8 @@ export const lockDirectory = async (directory: string, holder: string): Promise<
       {
         code: 'RL815',
         message: `the plan directory ${directory} cannot be locked`,
-        remedy: 'Nothing was run. Restore the directory and its permissions.',
+        cause: fileCause(error),
+        remedy: 'Nothing was run. Make the directory writable, and run the same command again.',
         fault: 'user',
       },
       { exit: 4, because: error },

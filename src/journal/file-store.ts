@@ -93,7 +93,7 @@ export const fileStore = (file: string, opening: (file: string) => Promise<Journ
           code: 'RL812',
           message: `the journal ${file} was replaced, deleted or written by somebody else while the run was under way`,
           cause: 'the path no longer names the file that this run has open, or its length changed',
-          remedy: `Stopped before the next effect; lines 1 to ${first - 1} were durable in the file as it was. Restore it, and run the same command again.`,
+          remedy: `Stopped before the next effect; lines 1 to ${first - 1} were durable in the file as it was. Restore it and run the same command again: it looks what became of a step under way. Where it is lost: rolelift rollback --from-live.`,
           fault: 'user',
         });
       const bytes = Buffer.from(`${newlineFirst ? '\n' : ''}${events.map(encodeLine).join('')}`, 'utf8');

@@ -1,10 +1,9 @@
-import { spawn } from 'node:child_process';
-import { cpSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { checkScenario } from '../../src/sandbox/scenario.js';
 import type { Estate } from '../faults/estates.js';
-import { cleanEnv, rolelift, start } from '../helpers/cli.js';
+import { rolelift, start } from '../helpers/cli.js';
 import { estate } from '../helpers/platforms.js';
 import { raise, type Stand, until } from './stand.js';
 
@@ -13,7 +12,6 @@ const small: Estate = {
   scenario: checkScenario(estate(), 'small'),
   options: { scope: ['workloads'] },
 };
-const program = path.resolve(import.meta.dirname, '../../dist/cli/main.js');
 
 const withStand = (act: (stand: Stand) => Promise<void>) => async (): Promise<void> => {
   const stand = await raise(small);
@@ -102,49 +100,6 @@ describe('an operator', { timeout: 300_000, concurrent: true }, () => {
       expect(run.child.exitCode).toBe(null);
       rmSync(pause);
       expect((await run.ended).code).toBe(3);
-    }),
-  );
-
-  it(
-    'who runs out of disk, or loses the directory, finds the run stopped before its next effect',
-    withStand(async (stand) => {
-      // A limit on the size of files answers as a full disk does, in the middle of the journal.
-      const script = `trap '' XFSZ; ulimit -f 4; exec "$@"`;
-      const full = spawn(
-        'bash',
-        ['-c', script, 'bash', process.execPath, program, ...args(stand, 'apply', '--lock', 'none')],
-        {
-          env: cleanEnv(stand.env),
-          stdio: ['ignore', 'pipe', 'pipe'],
-        },
-      );
-      let told = '';
-      full.stderr.setEncoding('utf8').on('data', (text: string) => {
-        told += text;
-      });
-      full.stdout.setEncoding('utf8').on('data', (text: string) => {
-        told += text;
-      });
-      const code = await new Promise((resolve) => full.on('close', resolve));
-      expect(code, told).toBe(1);
-      expect(told).toContain('RL810');
-      const durable = stand.journal();
-      expect(durable.length).toBeGreaterThan(1);
-
-      const run = start(args(stand, 'apply'), { env: stand.env });
-      await until('it goes on', () => stand.journal().length > durable.length);
-      const aside = path.join(stand.folder, 'aside');
-      renameSync(stand.directory, aside);
-      mkdirSync(stand.directory);
-      const ended = await run.ended;
-      expect([1, 4], seen(ended)).toContain(ended.code);
-      expect(seen(ended)).toMatch(/RL81[0-5]/);
-      rmSync(stand.directory, { recursive: true });
-      renameSync(aside, stand.directory);
-
-      const last = await rolelift(args(stand, 'apply'), { env: stand.env });
-      expect(last.code, seen(last)).toBe(3);
-      expect(seen(last)).toContain('--stage retire');
     }),
   );
 

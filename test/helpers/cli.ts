@@ -29,11 +29,16 @@ export const cleanEnv = (more: Readonly<Record<string, string>> = {}): Record<st
   return { ...(Object.fromEntries(kept) as Record<string, string>), AWS_EC2_METADATA_DISABLED: 'true', ...more };
 };
 
-export const start = (
-  args: readonly string[],
-  options: { readonly env?: Readonly<Record<string, string>>; readonly cwd?: string } = {},
-): Running => {
-  const child = spawn(process.execPath, [program, ...args], {
+interface Surroundings {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** A command that runs the program, with its first arguments. */
+  readonly under?: readonly string[];
+}
+
+export const start = (args: readonly string[], options: Surroundings = {}): Running => {
+  const [command = process.execPath, ...first] = [...(options.under ?? []), process.execPath, program];
+  const child = spawn(command, [...first, ...args], {
     env: cleanEnv(options.env),
     cwd: options.cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -53,10 +58,8 @@ export const start = (
 };
 
 /** Runs the built program as a user would and waits for its end. */
-export const rolelift = (
-  args: readonly string[],
-  options: { readonly env?: Readonly<Record<string, string>>; readonly cwd?: string } = {},
-): Promise<Ended> => start(args, options).ended;
+export const rolelift = (args: readonly string[], options: Surroundings = {}): Promise<Ended> =>
+  start(args, options).ended;
 
 const folders: string[] = [];
 afterEach(() => {

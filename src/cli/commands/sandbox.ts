@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { writeFileAtomically } from '../../journal/atomic-file.js';
 import { RoleliftError } from '../../model/error.js';
 import { isObject, type JsonObject, listAt, objectAt, textAt } from '../../model/json.js';
 import { type Authorise, createSandbox } from '../../sandbox/sandbox.js';
@@ -101,7 +101,11 @@ export const run = async (_args: readonly string[], given: Record<string, unknow
   });
   const served = await serve(sandbox, options.port === undefined ? {} : { port: options.port });
   const env = exportsOf(served.env);
-  if (options.writeEnv !== undefined) await writeFile(options.writeEnv, `${env}\n`, { mode: 0o600 });
+  if (options.writeEnv !== undefined)
+    await writeFileAtomically(options.writeEnv, `${env}\n`).catch(async (thrown: unknown) => {
+      await served.close();
+      throw thrown;
+    });
   session.host.result(options.json ? JSON.stringify(served.env) : env);
   await new Promise<void>((resolve) => {
     if (session.stopping.aborted) resolve();
