@@ -1,8 +1,8 @@
 import { digestOf } from '../model/canonical.js';
-import { textAt } from '../model/json.js';
 import type { Step } from '../model/plan.js';
 import type { RefKey } from '../model/resource.js';
 import type { StepCtx, WriteCtx } from '../steps/step.js';
+import { knownDocuments } from './documents.js';
 import type { Session } from './session.js';
 import { until } from './wait.js';
 
@@ -70,24 +70,11 @@ export class StepContexts {
     return digestOf({ plan: plan.digest, step: step.id, ...(undone === 0 ? {} : { undone }) }).slice(7, 71);
   }
 
-  /** Documents of shared resources that this plan's steps saw and wrote, oldest first: what tells a stale read (H20). */
+  /** One map for the whole run, to which the steps add what they see and write. */
   #known(): Map<RefKey, string[]> {
-    if (this.#documents !== null) return this.#documents;
-    const documents = new Map<RefKey, string[]>();
-    for (const event of this.#session.run.journal.events) {
-      if (event.type !== 'started' && event.type !== 'applied') continue;
-      const step = this.#session.steps.get(event.step);
-      if (step === undefined) continue;
-      const text =
-        event.type === 'started' ? textAt(event.preimage, 'document', 'value') : textAt(event.output, 'document');
-      if (text === undefined) continue;
-      for (const key of this.#session.locksOf(step)) {
-        const list = documents.get(key) ?? [];
-        if (list.at(-1) !== text) list.push(text);
-        documents.set(key, list);
-      }
-    }
-    this.#documents = documents;
-    return documents;
+    this.#documents ??= knownDocuments(this.#session.run.journal.events, this.#session.steps, (step) =>
+      this.#session.locksOf(step),
+    );
+    return this.#documents;
   }
 }

@@ -132,6 +132,9 @@ describe('a run that is killed before and after every write and every line of th
       expect(back.end).toBe(before);
       const again = forkOf(back.after);
       expect((await run(actor, again, 'apply')).exit).toBe(0);
+      const took = (from: Moment, to: Moment): number => to.clock.monotonic() - from.clock.monotonic();
+      // Nothing that the rollback brought back is waited over as if it were an answer from a place that lags.
+      expect(took(back.after, again)).toBeLessThan(took(moment, there.after) + 10_000);
       expect(textOf(again.sandbox)).toBe(there.end);
       expect(await explore(actor, there, moment, 'apply')).toEqual([]);
       expect(await explore(actor, back, moment, 'rollback')).toEqual([]);
