@@ -112,9 +112,12 @@ const digested = (plan: Omit<Plan, 'digest' | 'id'>): unknown => {
 
 export const planDigest = (plan: Omit<Plan, 'digest' | 'id'>): Digest => digestOf(digested(plan));
 
-/** Completes a plan with its digest and id: the cluster's name and the first six digits of the digest. */
+/** The cluster's name and the first six digits of the digest. */
+export const planId = (cluster: Pick<PlanCluster, 'name'>, digest: string): string =>
+  `${cluster.name.replace(/[^A-Za-z0-9-]+/g, '-').slice(0, 60) || 'cluster'}-${digest.slice(7, 13)}`;
+
+/** Completes a plan with its digest and id. */
 export const sealPlan = (plan: Omit<Plan, 'digest' | 'id'>): Plan => {
   const digest = planDigest(plan);
-  const name = plan.cluster.name.replace(/[^A-Za-z0-9-]+/g, '-').slice(0, 60) || 'cluster';
-  return { ...plan, id: `${name}-${digest.slice(7, 13)}`, digest };
+  return { ...plan, id: planId(plan.cluster, digest), digest };
 };

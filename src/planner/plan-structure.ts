@@ -24,7 +24,12 @@ export const checkStructure = (plan: Plan, kinds: Registry): void => {
   if (circle !== null)
     throw invalid('RL614', `steps[${steps.get(circle)}].undoDependsOn`, 'leads back to the step itself');
   const byMove = new Map<string, string[]>();
-  for (const { id, move } of plan.steps) if (move !== null) byMove.set(move, [...(byMove.get(move) ?? []), id]);
+  for (const { id, move } of plan.steps) {
+    if (move === null) continue;
+    const own = byMove.get(move);
+    if (own === undefined) byMove.set(move, [id]);
+    else own.push(id);
+  }
   for (const [index, move] of plan.moves.entries()) {
     const at = `moves[${index}]`;
     for (const [place, id] of move.findings.entries())

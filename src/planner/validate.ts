@@ -1,5 +1,5 @@
 import { RoleliftError } from '../model/error.js';
-import { type Plan, planDigest, planSchema, sealPlan } from '../model/plan.js';
+import { type Plan, planDigest, planId, planSchema, sealPlan } from '../model/plan.js';
 import { registry } from '../steps/registry.js';
 import type { Registry } from '../steps/step.js';
 import { firstDifference } from './difference.js';
@@ -69,8 +69,7 @@ export const validatePlan = (value: unknown, options: ValidateOptions = {}): Pla
 const checkDigest = (plan: Plan, original: Plan | undefined, kinds: Registry): void => {
   const digest = planDigest(plan);
   if (digest === plan.digest) {
-    const { id: _id, digest: _digest, ...body } = plan;
-    if (sealPlan(body).id !== plan.id) throw invalid('RL613', 'id', 'was edited');
+    if (planId(plan.cluster, digest) !== plan.id) throw invalid('RL613', 'id', 'was edited');
     return;
   }
   const remedy =

@@ -4,6 +4,7 @@ import type { Style } from '../model/style.js';
 import { counted, visible, wrap } from '../model/text.js';
 import type { Stage } from '../model/words.js';
 import { stages } from '../model/words.js';
+import { stepsByMove } from './plan-index.js';
 import { table } from './table.js';
 
 export type MoveState =
@@ -33,9 +34,10 @@ const isDone = (state: StepState): boolean =>
   state.is === 'applied' || state.is === 'verified' || state.is === 'skipped';
 
 /** Where each move stands: a fold of plan and journal. */
-export const progressOf = (plan: Plan, run: RunState): readonly MoveProgress[] =>
-  plan.moves.map((move) => {
-    const own = plan.steps.filter((step) => step.move === move.id);
+export const progressOf = (plan: Plan, run: RunState): readonly MoveProgress[] => {
+  const steps = stepsByMove(plan);
+  return plan.moves.map((move) => {
+    const own = steps.get(move.id) ?? [];
     const states = own.map((step) => stateOf(run, step.id));
     const done = Object.fromEntries(
       stages.map((stage) => {
@@ -60,6 +62,7 @@ export const progressOf = (plan: Plan, run: RunState): readonly MoveProgress[] =
       reversible: reversible(move, states),
     };
   });
+};
 
 const moveState = (move: Move, stagesOf: readonly Stage[], states: readonly StepState[]): MoveState => {
   if (move.blocked) return 'blocked';

@@ -4,20 +4,24 @@ import { subjectText } from '../model/resource.js';
 import type { Style } from '../model/style.js';
 import { counted, shorten, visible, wrap } from '../model/text.js';
 import { stages } from '../model/words.js';
+import { indexOf, type PlanIndex } from './plan-index.js';
 import { roleName } from './role-names.js';
 import { markdownTable, markdownText, table } from './table.js';
 
 /** What a reviewer reads: what will move, in which steps, what is in the way, what is left alone. */
 export const reviewText = (plan: Plan, style: Style, width: number): string => {
   const parts = [headline(plan, style, width)];
-  const common = commonCodes(plan);
+  const index = indexOf(plan);
+  const common = commonCodes(plan, index);
   const open = plan.moves.filter((move) => !move.blocked);
   const blocked = plan.moves.filter((move) => move.blocked);
   if (open.length > 0)
-    parts.push(`${style.bold('MOVES')}\n${open.map((move) => moveText(plan, move, common, style, width)).join('\n')}`);
+    parts.push(
+      `${style.bold('MOVES')}\n${open.map((move) => moveText(plan, index, move, common, style, width)).join('\n')}`,
+    );
   if (blocked.length > 0) {
     parts.push(
-      `${style.bold('BLOCKED')} ${style.dim('(no step of these will run)')}\n${blocked.map((move) => moveText(plan, move, common, style, width)).join('\n')}`,
+      `${style.bold('BLOCKED')} ${style.dim('(no step of these will run)')}\n${blocked.map((move) => moveText(plan, index, move, common, style, width)).join('\n')}`,
     );
   }
   const shared = plan.steps.filter((step) => step.move === null);
@@ -26,7 +30,7 @@ export const reviewText = (plan: Plan, style: Style, width: number): string => {
       `${style.bold('SHARED STEPS')}\n${shared.map((step) => `  ${step.stage.padEnd(7)}  ${wrap(visible(step.title), width - 11, ' '.repeat(11))}`).join('\n')}`,
     );
   }
-  if (common.size > 0) parts.push(commonText(plan, common, style, width));
+  if (common.size > 0) parts.push(commonText(plan, index, common, style, width));
   const attached = new Set(plan.moves.flatMap((move) => move.findings));
   // What could not be read has a part of its own below.
   const others = plan.findings.filter((finding) => !attached.has(finding.id) && finding.code !== 'RL501');
@@ -58,25 +62,20 @@ export const reviewText = (plan: Plan, style: Style, width: number): string => {
 };
 
 /** Codes that many moves have: told once for all of them. Blocking findings always stand with their move. */
-const commonCodes = (plan: Plan): ReadonlySet<string> => {
+const commonCodes = (plan: Plan, index: PlanIndex): ReadonlySet<string> => {
   const moves = new Map<string, number>();
-  const code = new Map(plan.findings.map((finding) => [finding.id, finding]));
   for (const move of plan.moves) {
-    const own = new Set(
-      move.findings.map((id) => code.get(id)).filter((each) => each !== undefined && each.severity !== 'block'),
-    );
-    for (const each of new Set([...own].map((finding) => finding?.code ?? '')))
-      moves.set(each, (moves.get(each) ?? 0) + 1);
+    const own = index.findingsOf(move).filter((each) => each.severity !== 'block');
+    for (const each of new Set(own.map((finding) => finding.code))) moves.set(each, (moves.get(each) ?? 0) + 1);
   }
   return new Set([...moves].filter(([, count]) => count > 3).map(([each]) => each));
 };
 
-const commonText = (plan: Plan, common: ReadonlySet<string>, style: Style, width: number): string => {
+const commonText = (plan: Plan, index: PlanIndex, common: ReadonlySet<string>, style: Style, width: number): string => {
   const lines = [...common].sort().map((code) => {
-    const all = plan.findings.filter((finding) => finding.code === code && finding.severity !== 'block');
-    const moves = plan.moves.filter((move) =>
-      move.findings.some((id) => all.some((finding) => finding.id === id)),
-    ).length;
+    const is = (finding: Finding): boolean => finding.code === code && finding.severity !== 'block';
+    const all = plan.findings.filter(is);
+    const moves = plan.moves.filter((move) => index.findingsOf(move).some(is)).length;
     const [first] = all;
     if (first === undefined) return '';
     const paint = first.severity === 'info' ? style.dim : style.warn;
@@ -103,7 +102,14 @@ const headline = (plan: Plan, style: Style, width: number): string => {
   return lines.map((line) => wrap(line, width - 2, '  ')).join('\n');
 };
 
-const moveText = (plan: Plan, move: Move, common: ReadonlySet<string>, style: Style, width: number): string => {
+const moveText = (
+  plan: Plan,
+  index: PlanIndex,
+  move: Move,
+  common: ReadonlySet<string>,
+  style: Style,
+  width: number,
+): string => {
   const account = plan.cluster.accountId;
   const from = `${move.from.broker}${move.from.role === null ? '' : ` ${roleName(move.from.role, account)}`}`;
   const to = move.to === null ? 'not known yet' : `${move.to.mechanism} ${roleName(move.to.role, account)}`;
@@ -127,11 +133,11 @@ const moveText = (plan: Plan, move: Move, common: ReadonlySet<string>, style: St
   field('why', move.why);
   if (!move.blocked) {
     for (const stage of stages) {
-      const own = plan.steps.filter((step) => step.move === move.id && step.stage === stage);
+      const own = index.stepsOf(move.id).filter((step) => step.stage === stage);
       if (own.length > 0) field(stage, own.map((step) => step.kind).join(' → '));
     }
   }
-  const found = plan.findings.filter((finding) => move.findings.includes(finding.id));
+  const found = index.findingsOf(move);
   for (const finding of found.filter((each) => !common.has(each.code)))
     lines.push(findingText(finding, style, width, false));
   const elsewhere = [...new Set(found.filter((each) => common.has(each.code)).map((each) => each.code))];
