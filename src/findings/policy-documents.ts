@@ -43,8 +43,17 @@ export const boundaryOf = (inventory: Inventory, role: Role): RolePolicy | null 
     ? null
     : readPolicy('boundary', role.boundary, inventory.policies.find((each) => each.arn === role.boundary)?.document);
 
-export const roleByArn = (inventory: Inventory, arn: string): Role | undefined =>
-  inventory.roles.find((role) => role.arn === arn);
+const roleIndexes = new WeakMap<Inventory['roles'], ReadonlyMap<string, Role>>();
+
+export const roleByArn = (inventory: Inventory, arn: string): Role | undefined => {
+  let index = roleIndexes.get(inventory.roles);
+  if (index === undefined) {
+    // The first of two with one ARN counts.
+    index = new Map([...inventory.roles].reverse().map((role) => [role.arn, role]));
+    roleIndexes.set(inventory.roles, index);
+  }
+  return index.get(arn);
+};
 
 const names = (patterns: readonly string[], action: string): boolean =>
   patterns.some((pattern) => matchesGlob(pattern.toLowerCase(), action.toLowerCase()));

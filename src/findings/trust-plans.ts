@@ -1,9 +1,10 @@
+import { byText } from '../model/canonical.js';
 import type { Inventory, Role } from '../model/inventory.js';
 import type { PlanOptions } from '../model/options.js';
 import { parseRoleArn } from '../model/resource.js';
 import type { Mechanism } from '../model/words.js';
 import {
-  addStatement,
+  addStatements,
   contains,
   type Refusal,
   type Statement,
@@ -13,7 +14,6 @@ import {
 import { providerArnFor } from '../trust/statement.js';
 import { roleByArn } from './policy-documents.js';
 import type { Estate, Proposal, RuleInput } from './rule.js';
-import { sorted } from './subjects.js';
 
 /** Default of the quota `AssumeRolePolicySizeQuota` (IAM User Guide, quotas). */
 export const defaultTrustQuota = 2048;
@@ -126,12 +126,20 @@ const intendedStatements = (input: RuleInput, proposal: Proposal, clusterWide: b
 export const widened = (
   input: RuleInput,
 ): readonly { readonly role: Role; readonly proposals: readonly Proposal[] }[] => {
-  return sorted(input.proposals.flatMap((proposal) => widenedBy(proposal) ?? [])).flatMap((arn) => {
-    const role = roleByArn(input.estate.inventory, arn);
-    return role === undefined
-      ? []
-      : [{ role, proposals: input.proposals.filter((proposal) => widenedBy(proposal) === arn) }];
-  });
+  const byRole = new Map<string, Proposal[]>();
+  for (const proposal of input.proposals) {
+    const arn = widenedBy(proposal);
+    if (arn === null) continue;
+    const known = byRole.get(arn);
+    if (known === undefined) byRole.set(arn, [proposal]);
+    else known.push(proposal);
+  }
+  return [...byRole]
+    .sort(([left], [right]) => byText(left, right))
+    .flatMap(([arn, proposals]) => {
+      const role = roleByArn(input.estate.inventory, arn);
+      return role === undefined ? [] : [{ role, proposals }];
+    });
 };
 
 /** Adds every statement of these proposals to the role's trust, one after the other; the first refusal ends it. */
@@ -143,18 +151,17 @@ export const trustAfter = (
 ):
   | { readonly is: 'fits'; readonly text: string; readonly size: number | null }
   | (Refusal & { readonly at: string }) => {
-  const limit = trustQuotaOf(input.estate, role.account);
-  let text = role.trust;
-  let size: number | null = null;
-  for (const proposal of proposals) {
-    for (const statement of intendedStatements(input, proposal, clusterWide)) {
-      const added = addStatement(text, statement, { limit });
-      if (added.is === 'refused') return { ...added, at: proposal.id };
-      text = added.text;
-      size = added.size;
-    }
-  }
-  return { is: 'fits', text, size };
+  const wanted = proposals.flatMap((proposal) =>
+    intendedStatements(input, proposal, clusterWide).map((statement) => ({ statement, at: proposal.id })),
+  );
+  const after = addStatements(
+    role.trust,
+    wanted.map(({ statement }) => statement),
+    { limit: trustQuotaOf(input.estate, role.account) },
+  );
+  if (after.is === 'fits') return after;
+  const { index, ...refusal } = after;
+  return { ...refusal, at: wanted[index]?.at ?? '' };
 };
 
 /**

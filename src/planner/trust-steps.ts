@@ -5,7 +5,7 @@ import type { JsonObject } from '../model/json.js';
 import type { PlanOptions } from '../model/options.js';
 import { parseRoleArn } from '../model/resource.js';
 import type { Mechanism } from '../model/words.js';
-import { addStatement } from '../trust/edit.js';
+import { addStatements } from '../trust/edit.js';
 import { issuerHost, providerArnFor } from '../trust/statement.js';
 import type { StepDraft } from './draft.js';
 import { roleOf } from './roles.js';
@@ -25,13 +25,12 @@ export const trustFits = (estate: Estate, options: PlanOptions, role: string, me
   if (known === undefined) return true;
   const sample = { role, mechanism, namespace: 'n'.repeat(20), serviceAccount: 'a'.repeat(20) };
   const limit = trustLimit(estate.inventory, known.account);
-  let text = known.trust;
-  for (const { statement } of trustStatements(estate, options, sample)) {
-    const added = addStatement(text, statement, { limit });
-    if (added.is === 'refused') return added.reason !== 'too-large';
-    text = added.text;
-  }
-  return true;
+  const after = addStatements(
+    known.trust,
+    trustStatements(estate, options, sample).map(({ statement }) => statement),
+    { limit },
+  );
+  return after.is === 'fits' || after.reason !== 'too-large';
 };
 
 /** `<ns>.<sa>`, with the host behind it for a second issuer: the phase of a trust step's id. */

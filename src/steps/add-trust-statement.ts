@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { type JsonObject, textAt } from '../model/json.js';
 import type { Step } from '../model/plan.js';
-import { addStatement, contains, containsOurs, restore } from '../trust/edit.js';
+import { addStatement, contains, containsOurs } from '../trust/edit.js';
+import { restore } from '../trust/restore.js';
 import { accountParam, jsonMap, parserOf } from './params.js';
 import { type Change, type Drift, defineStep, type Observation, type Outcome, type UndoOutcome } from './step.js';
 import { stepError } from './step-errors.js';

@@ -144,9 +144,20 @@ const canonicalCondition = (value: Json | undefined): unknown => {
   );
 };
 
+const meanings = new WeakMap<Statement, string>();
+
+/** What a statement says, its Sid apart, in one form. Kept with the statement: one is compared with every other of its document. */
+export const meaningOf = (statement: Statement): string => {
+  const known = meanings.get(statement);
+  if (known !== undefined) return known;
+  const text = canonicalStatement(statement, { sid: false });
+  meanings.set(statement, text);
+  return text;
+};
+
 /** Whether two statements say the same; the Sid counts only where asked. */
 export const sameStatement = (left: Statement, right: Statement, options: { readonly sid?: boolean } = {}): boolean =>
-  canonicalStatement(left, { sid: options.sid ?? false }) === canonicalStatement(right, { sid: options.sid ?? false });
+  options.sid === true ? canonicalStatement(left) === canonicalStatement(right) : meaningOf(left) === meaningOf(right);
 
 /** A whole document in one form; the order of statements does not count (IAM does not promise to keep it). */
 export const canonicalDocument = (document: TrustDocument): string => {
@@ -167,8 +178,12 @@ export const sameTrust = (left: string, right: string): boolean => {
  */
 export const sizeOf = (text: string): number => {
   const document = parseTrust(text);
-  return [...minified(document.is === 'document' ? document.text : text)].length;
+  return codePoints(minified(document.is === 'document' ? document.text : text));
 };
+
+/** Characters of a text as IAM counts them: two code units of a surrogate pair are one. */
+export const codePoints = (text: string): number =>
+  text.length - (text.match(/[\ud800-\udbff][\udc00-\udfff]/g)?.length ?? 0);
 
 /** Letters and digits of a digest, for names that must be the same on every run. */
 export const shortHash = (text: string, length: number): string =>

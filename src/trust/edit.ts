@@ -1,9 +1,8 @@
-import { byText, canonical } from '../model/canonical.js';
 import { isObject, type JsonObject } from '../model/json.js';
 import {
-  canonicalDocument,
-  canonicalStatement,
+  codePoints,
   listOf,
+  meaningOf,
   parseTrust,
   type Statement,
   sameStatement,
@@ -55,28 +54,49 @@ export interface AddOptions {
 const render = (document: TrustDocument, statements: readonly Statement[]): string =>
   JSON.stringify({ ...document.json, Statement: statements });
 
-const valuesAt = (statement: Statement, operator: string, key: string): readonly string[] => {
+/** Values that a statement compares a condition key with. */
+export const valuesAt = (statement: Statement, operator: string, key: string): readonly string[] => {
   const tests = isObject(statement.Condition) ? statement.Condition[operator] : undefined;
   return isObject(tests) && Object.hasOwn(tests, key) ? listOf(tests[key]) : [];
 };
 
-const withValues = (statement: Statement, operator: string, key: string, values: readonly string[]): Statement => {
+/** The statement with other values for that condition key. */
+export const withValues = (
+  statement: Statement,
+  operator: string,
+  key: string,
+  values: readonly string[],
+): Statement => {
   const condition = statement.Condition as JsonObject;
   const tests = condition[operator] as JsonObject;
   const value = values.length === 1 ? (values[0] as string) : values;
   return { ...statement, Condition: { ...condition, [operator]: { ...tests, [key]: value } } };
 };
 
+/** The list of a statement that may be joined, and what the statement says without its values. */
+interface Joinable {
+  readonly operator: string;
+  readonly key: string;
+  readonly rest: string;
+}
+const joinables = new WeakMap<Statement, Joinable | null>();
+
+/** Kept with the statement, as it is compared with every other of its document. */
+const joinableOf = (statement: Statement): Joinable | null => {
+  const known = joinables.get(statement);
+  if (known !== undefined) return known;
+  const found = joinableKey(statement);
+  const made =
+    found === null ? null : { ...found, rest: meaningOf(withValues(statement, found.operator, found.key, [''])) };
+  joinables.set(statement, made);
+  return made;
+};
+
 /** The same but for the values of the one key that may be joined. */
-const sameButList = (
-  statement: Statement,
-  ours: Statement,
-): { readonly operator: string; readonly key: string } | null => {
-  const key = joinableKey(ours);
-  const other = joinableKey(statement);
+const sameButList = (statement: Statement, ours: Statement): Joinable | null => {
+  const [key, other] = [joinableOf(ours), joinableOf(statement)];
   if (!key || !other || key.operator !== other.operator || key.key !== other.key) return null;
-  const bare = (one: Statement): Statement => withValues(one, key.operator, key.key, ['']);
-  return sameStatement(bare(statement), bare(ours)) ? key : null;
+  return key.rest === other.rest ? key : null;
 };
 
 /** Whether a statement admits everything that ours does, by being equal or by holding ours in its list. */
@@ -108,27 +128,80 @@ export const containsOurs = (text: string, statement: Statement): boolean => {
 export const addStatement = (text: string, statement: Statement, options: AddOptions = {}): Addition => {
   const document = parseTrust(text);
   if (document.is !== 'document') return { is: 'refused', reason: 'not-parseable', detail: document.reason };
-  const there = document.statements.find((one) => holds(one, statement));
-  if (there) {
-    return { is: 'already', text: document.text, size: sizeOf(document.text), sid: textOrNull(there.Sid) };
-  }
-  const dead = unrestorable(document);
-  if (dead.length > 0) return deadPrincipals(dead);
-  const limit = options.limit ?? Number.POSITIVE_INFINITY;
-  const own = alone(document, statement);
-  const shared = together(document, statement);
-  const order = joinableKey(statement)?.key.endsWith(':sub') === false ? [shared, own] : [own, shared];
-  const possible = order.filter((one) => one !== null);
-  const fitting = possible.find(({ size }) => size <= limit);
-  return fitting ?? tooLarge((possible.at(-1) as Changed).size, limit);
+  return addTo(document, statement, options).addition;
 };
 
-type Changed = Extract<Addition, { readonly is: 'changed' }>;
+/**
+ * The same for several statements, one after the other; the first refusal ends it and tells which statement it was. The size is
+ * null where there was nothing to add.
+ */
+export const addStatements = (
+  text: string,
+  statements: readonly Statement[],
+  options: AddOptions = {},
+):
+  | { readonly is: 'fits'; readonly text: string; readonly size: number | null }
+  | (Refusal & { readonly index: number }) => {
+  let size: number | null = null;
+  const read = statements.length === 0 ? null : parseTrust(text);
+  if (read === null) return { is: 'fits', text, size };
+  if (read.is !== 'document') return { is: 'refused', reason: 'not-parseable', detail: read.reason, index: 0 };
+  let document = read;
+  for (const [index, statement] of statements.entries()) {
+    const { addition, after } = addTo(document, statement, options);
+    if (addition.is === 'refused') return { ...addition, index };
+    size = addition.size;
+    document = after;
+  }
+  return { is: 'fits', text: document.text, size };
+};
+
+const addTo = (
+  document: TrustDocument,
+  statement: Statement,
+  options: AddOptions,
+): { readonly addition: Addition; readonly after: TrustDocument } => {
+  const there = document.statements.find((one) => holds(one, statement));
+  if (there) {
+    const size = sizeOf(document.text);
+    return { addition: { is: 'already', text: document.text, size, sid: textOrNull(there.Sid) }, after: document };
+  }
+  const dead = unrestorable(document);
+  if (dead.length > 0) return { addition: deadPrincipals(dead), after: document };
+  const limit = options.limit ?? Number.POSITIVE_INFINITY;
+  const joinedFirst = joinableKey(statement)?.key.endsWith(':sub') === false;
+  let size = 0;
+  for (const way of joinedFirst ? [together, alone] : [alone, together]) {
+    const made = way(document, statement);
+    if (made === null) continue;
+    if (made.addition.size <= limit) return made;
+    size = made.addition.size;
+  }
+  return { addition: tooLarge(size, limit), after: document };
+};
+
+interface Changed {
+  readonly addition: Extract<Addition, { readonly is: 'changed' }>;
+  readonly after: TrustDocument;
+}
+
+/** The document with these statements, as it is read back once it is written. */
+const changed = (
+  document: TrustDocument,
+  statements: readonly Statement[],
+  how: { readonly sid: string; readonly joined: boolean },
+): Changed => {
+  const text = render(document, statements);
+  return {
+    // What is rendered has no white space between tokens.
+    addition: { is: 'changed', text, size: codePoints(text), ...how },
+    after: { is: 'document', text, json: { ...document.json, Statement: statements }, statements, single: false },
+  };
+};
 
 const alone = (document: TrustDocument, statement: Statement): Changed => {
   const marked = withFreeSid(document, statement);
-  const text = render(document, [...document.statements, marked]);
-  return { is: 'changed', text, size: sizeOf(text), sid: marked.Sid as string, joined: false };
+  return changed(document, [...document.statements, marked], { sid: marked.Sid as string, joined: false });
 };
 
 /** The statement's values put into the list of one that is ours; null where none is like it. */
@@ -139,11 +212,11 @@ const together = (document: TrustDocument, statement: Statement): Changed | null
   if (!host || !key) return null;
   const values = [...valuesAt(host, key.operator, key.key), ...valuesAt(statement, key.operator, key.key)];
   const joined = withValues(host, key.operator, key.key, [...new Set(values)]);
-  const text = render(
+  return changed(
     document,
     document.statements.map((one, index) => (index === place ? joined : one)),
+    { sid: host.Sid as string, joined: true },
   );
-  return { is: 'changed', text, size: sizeOf(text), sid: host.Sid as string, joined: true };
 };
 
 const tooLarge = (size: number, limit: number): Refusal => ({
@@ -154,7 +227,8 @@ const tooLarge = (size: number, limit: number): Refusal => ({
   limit,
 });
 
-const deadPrincipals = (principals: readonly string[]): Refusal => ({
+/** RL307: IAM refuses a document with ids of deleted principals. */
+export const deadPrincipals = (principals: readonly string[]): Refusal => ({
   is: 'refused',
   reason: 'not-restorable',
   detail: `it names principals that were deleted (${principals.join(', ')}): IAM takes no document that holds them`,
@@ -225,82 +299,4 @@ const written = (document: TrustDocument, statements: readonly Statement[]): Rem
   const dead = unrestorable(parseTrust(text));
   if (dead.length > 0) return { is: 'refused', reason: 'not-restorable', detail: deadPrincipals(dead).detail };
   return { is: 'changed', text, size: sizeOf(text) };
-};
-
-export interface RestoreRequest {
-  /** Document before our change and after it, as recorded. */
-  readonly before: string;
-  readonly after: string;
-  /** Document as it is now. */
-  readonly live: string;
-  readonly statement: Statement;
-  /** Statements that other moves of ours may have put into the same document: they are no foreign edit. */
-  readonly siblings?: readonly Statement[];
-  /** Other recorded documents of this role; where the result equals one, its bytes are written. */
-  readonly recorded?: readonly string[];
-}
-
-export type Restoration =
-  /** Bytes of a recorded document. */
-  | { readonly is: 'exact'; readonly text: string }
-  /** Our entry removed from what others made of the document; `foreign` where someone else edited it. */
-  | { readonly is: 'surgical'; readonly text: string; readonly foreign: boolean }
-  /** Our entry is not there any more. */
-  | { readonly is: 'gone'; readonly foreign: boolean }
-  | {
-      readonly is: 'refused';
-      readonly reason: 'not-parseable' | 'last-statement' | 'not-restorable';
-      readonly detail: string;
-    };
-
-/**
- * What to write so that our statement is undone: the recorded bytes where what is left equals a recorded document, and
- * only our entry taken out where somebody else changed it meanwhile (semantics of UpdateAssumeRolePolicy: it replaces the
- * whole document and knows no condition).
- */
-export const restore = (request: RestoreRequest): Restoration => {
-  const removal = removeStatement(request.live, request.statement);
-  const foreign = editedByOthers(request);
-  if (removal.is === 'absent') return { is: 'gone', foreign };
-  if (removal.is === 'refused') return removal;
-  const known = [request.before, ...(request.recorded ?? [])].find((text) => same(text, removal.text));
-  if (known === undefined) return { is: 'surgical', text: removal.text, foreign };
-  const dead = unrestorable(parseTrust(known));
-  return dead.length > 0
-    ? { is: 'refused', reason: 'not-restorable', detail: deadPrincipals(dead).detail }
-    : { is: 'exact', text: decoded(known) };
-};
-
-const decoded = (text: string): string => {
-  const document = parseTrust(text);
-  return document.is === 'document' ? document.text : text;
-};
-
-const same = (left: string, right: string): boolean => {
-  const [one, other] = [parseTrust(left), parseTrust(right)];
-  return one.is === 'document' && other.is === 'document' && canonicalDocument(one) === canonicalDocument(other);
-};
-
-/** A statement of ours as one statement for each subject in its list; any other as it is. */
-const apart = (statement: Statement): readonly Statement[] => {
-  const key = isOurs(statement) ? joinableKey(statement) : null;
-  return key
-    ? valuesAt(statement, key.operator, key.key).map((value) => withValues(statement, key.operator, key.key, [value]))
-    : [statement];
-};
-
-/** Whether live differs from what we wrote by more than statements of ours. */
-const editedByOthers = (request: RestoreRequest): boolean => {
-  const bare = (statement: Statement): string => canonicalStatement(statement, { sid: false });
-  const mine = new Set([request.statement, ...(request.siblings ?? [])].flatMap(apart).map(bare));
-  const strip = (text: string): string | null => {
-    const document = parseTrust(text);
-    if (document.is !== 'document') return null;
-    const left = document.statements
-      .flatMap(apart)
-      .flatMap((one) => (isOurs(one) ? (mine.has(bare(one)) ? [] : [bare(one)]) : [canonicalStatement(one)]));
-    const { Statement: _statement, ...rest } = document.json;
-    return canonical([rest, left.sort(byText)]);
-  };
-  return strip(request.after) !== strip(request.live);
 };

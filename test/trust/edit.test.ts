@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseTrust, sameTrust, sizeOf } from '../../src/trust/document.js';
-import { addStatement, contains, containsOurs, removeStatement, restore } from '../../src/trust/edit.js';
+import { addStatement, contains, containsOurs, removeStatement } from '../../src/trust/edit.js';
+import { restore } from '../../src/trust/restore.js';
 import { statementFor } from '../../src/trust/statement.js';
 
 const providerArn = 'arn:aws:iam::111122223333:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE';

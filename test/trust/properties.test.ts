@@ -8,8 +8,9 @@ import {
   sameTrust,
   sizeOf,
 } from '../../src/trust/document.js';
-import { addStatement, contains, removeStatement, restore } from '../../src/trust/edit.js';
+import { addStatement, addStatements, contains, removeStatement } from '../../src/trust/edit.js';
 import { mayAssume } from '../../src/trust/evaluate.js';
+import { restore } from '../../src/trust/restore.js';
 import { isOurs, statementFor } from '../../src/trust/statement.js';
 import { matchesWildcard } from '../../src/trust/wildcard.js';
 
@@ -115,6 +116,31 @@ describe('trust policies, whatever they hold', () => {
           .map((one) => one.Sid);
         expect(new Set(sids).size).toBe(sids.length);
       }),
+    );
+  });
+
+  it('become the same, and are refused at the same statement, when several are added together', () => {
+    fc.assert(
+      fc.property(
+        text,
+        fc.array(ours, { maxLength: 5 }),
+        fc.integer({ min: 200, max: 4_096 }),
+        (before, wanted, max) => {
+          let now = before;
+          let size: number | null = null;
+          let refusal: object | null = null;
+          for (const [index, statement] of wanted.entries()) {
+            const added = addStatement(now, statement, { limit: max });
+            if (added.is === 'refused') {
+              refusal = { ...added, index };
+              break;
+            }
+            now = added.text;
+            size = added.size;
+          }
+          expect(addStatements(before, wanted, { limit: max })).toEqual(refusal ?? { is: 'fits', text: now, size });
+        },
+      ),
     );
   });
 
