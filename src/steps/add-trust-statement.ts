@@ -1,12 +1,22 @@
 import { z } from 'zod';
 import { type JsonObject, textAt } from '../model/json.js';
-import type { Step } from '../model/plan.js';
 import { addStatement, contains, containsOurs } from '../trust/edit.js';
 import { restore } from '../trust/restore.js';
 import { accountParam, jsonMap, parserOf } from './params.js';
-import { type Change, type Drift, defineStep, type Observation, type Outcome, type UndoOutcome } from './step.js';
+import { roleChange, roleGone } from './role-policy.js';
+import { defineStep, type Observation, type Outcome, type UndoOutcome } from './step.js';
 import { stepError } from './step-errors.js';
-import { editTrust, freshRole, getRole, readRole, roleKey, roleSubject } from './trust-write.js';
+import {
+  anotherRole,
+  editTrust,
+  freshRole,
+  getRole,
+  readRole,
+  recordedTrust,
+  roleKey,
+  roleRef,
+  roleSubject,
+} from './trust-write.js';
 
 const schema = z.strictObject({
   account: accountParam,
@@ -18,14 +28,6 @@ const schema = z.strictObject({
 });
 export type AddTrustStatementParams = z.infer<typeof schema>;
 const kind = 'add-trust-statement';
-
-const write = ({ params }: Step<AddTrustStatementParams>): Change => ({
-  api: 'aws',
-  service: 'iam',
-  operation: 'UpdateAssumeRolePolicy',
-  account: params.account,
-  input: { RoleName: params.role },
-});
 
 /**
  * Adds one statement to a role's trust policy beside all that is there, one step per move and role (IAM: UpdateAssumeRolePolicy
@@ -43,26 +45,21 @@ export const addTrustStatement = defineStep<AddTrustStatementParams>({
     effect: 'additive',
     undo: `Takes exactly this statement out of the trust policy of ${params.role} again.`,
   }),
-  changes: (step) => [write(step)],
+  changes: ({ params }) => [roleChange(params.account, 'UpdateAssumeRolePolicy', { RoleName: params.role })],
   reads: ({ params }) => [getRole(params.account, params.role)],
   locks: ({ params }) => [roleKey(params.account, params.role)],
 
   async preconditions(ctx, { params }) {
     const role = await readRole(ctx.aws(params.account), params.role);
-    if (role === null) return [];
-    const drift: Drift[] = [];
+    const drifts = anotherRole(params, role);
+    if (role === null || !role.path.startsWith('/aws-service-role/')) return drifts;
     const subject = roleSubject(params.account, params.role);
-    if (role.arn !== params.roleArn)
-      drift.push({ subject, field: 'Arn', expected: params.roleArn, found: role.arn, by: null });
-    if (role.path.startsWith('/aws-service-role/'))
-      drift.push({ subject, field: 'Path', expected: 'not service-linked', found: role.path, by: null });
-    return drift;
+    return [...drifts, { subject, field: 'Path', expected: 'not service-linked', found: role.path, by: null }];
   },
 
   async observe(ctx, { params }): Promise<Observation> {
     const role = await freshRole(ctx, params.account, params.role);
-    if (role === null)
-      return { is: 'gone', what: { api: 'iam', kind: 'Role', account: params.account, name: params.role } };
+    if (role === null) return { is: 'gone', what: roleRef(params.account, params.role) };
     const there = contains(role.trust, params.statement);
     return { is: there ? 'applied' : 'not-applied', saw: { document: role.trust } };
   },
@@ -94,17 +91,13 @@ export const addTrustStatement = defineStep<AddTrustStatementParams>({
       },
       (text) => contains(text, params.statement),
     );
-    if (done === null)
-      throw stepError('RL825', `role ${params.role} is not there`, {
-        subject: roleSubject(params.account, params.role),
-        remedy: 'Find out who deleted it, and make the plan again.',
-      });
+    if (done === null) throw roleGone(params.account, params.role);
     return { is: 'done', output: { document: done.after, wrote: done.wrote } };
   },
 
   async undo(ctx, { params }, record): Promise<UndoOutcome> {
-    const recorded = record.siblings.map((one) => documentIn(one)).filter((text): text is string => text !== null);
-    const before = documentIn(record.preimage);
+    const recorded = record.siblings.map(recordedTrust).filter((text) => text !== null);
+    const before = recordedTrust(record.preimage);
     let how: 'exact' | 'surgical' | 'gone' = 'gone';
     let foreign = false;
     const done = await editTrust(
@@ -139,5 +132,3 @@ export const addTrustStatement = defineStep<AddTrustStatementParams>({
     };
   },
 });
-
-const documentIn = (preimage: JsonObject | null): string | null => textAt(preimage, 'document', 'value') ?? null;

@@ -4,6 +4,7 @@ import { attachedPolicies } from './iam-policies.js';
 import { accountParam, parserOf } from './params.js';
 import { attach, detach, policiesLock, roleChange, roleUse } from './role-policy.js';
 import { defineStep, type Observation, type Outcome, type UndoOutcome } from './step.js';
+import { roleRef } from './trust-write.js';
 
 const schema = z.strictObject({ account: accountParam, role: z.string(), policyArn: z.string() });
 export type AttachRolePolicyParams = z.infer<typeof schema>;
@@ -34,7 +35,7 @@ export const attachRolePolicy = defineStep<AttachRolePolicyParams>({
 
   async observe(ctx, { params: { account, role, policyArn } }): Promise<Observation> {
     const now = await attachedPolicies(ctx.aws(account), role);
-    if (now === null) return { is: 'gone', what: { api: 'iam', kind: 'Role', account, name: role } };
+    if (now === null) return { is: 'gone', what: roleRef(account, role) };
     return { is: now.includes(policyArn) ? 'applied' : 'not-applied', saw: { attached: [...now] } };
   },
   async preimage(ctx, { params: { account, role, policyArn } }): Promise<JsonObject> {

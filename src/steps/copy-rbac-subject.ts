@@ -3,12 +3,13 @@ import { sameJson } from '../model/canonical.js';
 import { at, type Json, type JsonObject, listAt, textAt } from '../model/json.js';
 import type { Step } from '../model/plan.js';
 import { type KubernetesRef, kubernetesRef, refKey, subjectOf } from '../model/resource.js';
+import { createdChange, createOnce, objectBefore, removeRead } from './created-object.js';
 import { setTo } from './object-fields.js';
 import { editFields } from './object-write.js';
 import { createdMetadata, isCreatedBy, unnamedPlan } from './our-marks.js';
 import { parserOf } from './params.js';
 import { defineStep, type Observation, type Outcome, type UndoOutcome } from './step.js';
-import { settled, stepError } from './step-errors.js';
+import { stepError } from './step-errors.js';
 
 const kindParam = z.enum(['RoleBinding', 'ClusterRoleBinding']);
 const schema = z.strictObject({
@@ -62,15 +63,7 @@ export const copyRbacSubject = defineStep<CopyRbacSubjectParams>({
     effect: 'additive',
     undo: `Deletes our ${params.binding.kind} ${params.binding.name}.`,
   }),
-  changes: (step, direction, planId = unnamedPlan) => [
-    {
-      api: 'kubernetes',
-      verb: direction === 'apply' ? 'create' : 'delete',
-      ref: ref(step.params),
-      body: direction === 'apply' ? body(step, planId) : null,
-      rollout: false,
-    },
-  ],
+  changes: (step, direction, planId = unnamedPlan) => [createdChange(ref(step.params), body(step, planId), direction)],
   reads: ({ params }, direction) => [
     { api: 'kubernetes', verb: 'get', ref: ref(params) },
     ...(direction === 'undo' ? [] : [{ api: 'kubernetes' as const, verb: 'get' as const, ref: source(params) }]),
@@ -94,22 +87,12 @@ export const copyRbacSubject = defineStep<CopyRbacSubjectParams>({
     return { is: listAt(object, 'subjects').some((one) => isOurSubject(params, one)) ? 'applied' : 'not-applied', saw };
   },
   async preimage(ctx, { params }): Promise<JsonObject> {
-    const object = await ctx.kubernetes().get(ref(params));
-    return {
-      object: object === null ? { present: false } : { present: true, value: textAt(object, 'metadata', 'uid') ?? '' },
-    };
+    return objectBefore(await ctx.kubernetes().get(ref(params)));
   },
   async apply(ctx, step): Promise<Outcome> {
     const kubernetes = ctx.kubernetes();
     const place = ref(step.params);
-    let object = await kubernetes.get(place);
-    if (object === null) {
-      await settled(
-        () => kubernetes.create(place, body(step, ctx.plan.id)),
-        async () => (await kubernetes.get(place)) !== null,
-      );
-      object = await kubernetes.get(place);
-    }
+    const object = await createOnce(kubernetes, place, body(step, ctx.plan.id));
     if (!isCreatedBy(object, ctx.plan.id) || !sameJson(at(object, 'roleRef'), step.params.roleRef))
       throw stepError('RL826', `a ${step.params.binding.kind} ${step.params.binding.name} exists and is not ours`, {
         subject: subjectOf(place),
@@ -137,10 +120,7 @@ export const copyRbacSubject = defineStep<CopyRbacSubjectParams>({
       ]);
       return { is: 'done', how: 'surgical', note: 'others put subjects into our binding: it stays with theirs' };
     }
-    await settled(
-      () => kubernetes.remove(ref(params), textAt(object, 'metadata', 'uid') ?? ''),
-      async () => (await kubernetes.get(ref(params))) === null,
-    );
+    await removeRead(kubernetes, ref(params), object);
     return { is: 'done', how: 'exact', note: '' };
   },
 });

@@ -1,14 +1,15 @@
 import { z } from 'zod';
-import { isAws } from '../model/aws-error.js';
 import { at, type JsonObject, listAt, textAt } from '../model/json.js';
 import type { Step } from '../model/plan.js';
 import { refKey } from '../model/resource.js';
 import { parseTrust, principalsOf } from '../trust/document.js';
 import { providerArnFor } from '../trust/statement.js';
-import { plannedAt } from './object-fields.js';
+import { madeInIam } from './iam-objects.js';
+import { fieldOf, plannedAt } from './object-fields.js';
 import { isTaggedBy, tagList, unnamedPlan } from './our-marks.js';
 import { accountParam, parserOf } from './params.js';
-import { type Change, defineStep, type Observation, type Outcome, type ReadCtx, type UndoOutcome } from './step.js';
+import { roleChange, roleUse } from './role-policy.js';
+import { defineStep, type Observation, type Outcome, type ReadCtx, type UndoOutcome } from './step.js';
 import { hasCode, isGone, orNull, settled, stepError } from './step-errors.js';
 
 const schema = z.strictObject({
@@ -25,13 +26,6 @@ const target = ({ account, issuer }: CreateOidcProviderParams) =>
 const arnFor = (partition: string, params: CreateOidcProviderParams): string =>
   providerArnFor(partition, params.account, params.issuer);
 
-const call = (params: CreateOidcProviderParams, operation: string, input: JsonObject): Change => ({
-  api: 'aws',
-  service: 'iam',
-  operation,
-  account: params.account,
-  input,
-});
 /** As a change spells it where the partition is not at hand: the target's name tells it all the same. */
 const partitionOf = (step: ProviderStep): string =>
   step.params.issuer.endsWith('.cn') || /\.amazonaws\.com\.cn(\/|$)/.test(step.params.issuer)
@@ -86,34 +80,20 @@ export const createOidcProvider = defineStep<CreateOidcProviderParams>({
     const arn = { OpenIDConnectProviderArn: arnFor(partitionOf(step), params) };
     if (planned === null)
       return direction === 'apply'
-        ? [call(params, 'CreateOpenIDConnectProvider', createInput(step, planId))]
-        : [call(params, 'DeleteOpenIDConnectProvider', arn)];
+        ? [roleChange(params.account, 'CreateOpenIDConnectProvider', createInput(step, planId))]
+        : [roleChange(params.account, 'DeleteOpenIDConnectProvider', arn)];
     const operation =
       direction === 'apply' ? 'AddClientIDToOpenIDConnectProvider' : 'RemoveClientIDFromOpenIDConnectProvider';
     return params.audiences
       .filter((audience) => !planned.includes(audience))
-      .map((ClientID) => call(params, operation, { ...arn, ClientID }));
+      .map((ClientID) => roleChange(params.account, operation, { ...arn, ClientID }));
   },
   reads: (step, direction) => [
-    {
-      api: 'aws',
-      service: 'iam',
-      operation: 'GetOpenIDConnectProvider',
-      account: step.params.account,
-      input: { OpenIDConnectProviderArn: arnFor(partitionOf(step), step.params) } as JsonObject,
-    },
+    roleUse(step.params.account, 'GetOpenIDConnectProvider', {
+      OpenIDConnectProviderArn: arnFor(partitionOf(step), step.params),
+    }),
     // Whether some trust policy still names the provider is asked before it is deleted (H3).
-    ...(direction === 'apply'
-      ? []
-      : [
-          {
-            api: 'aws' as const,
-            service: 'iam' as const,
-            operation: 'ListRoles',
-            account: step.params.account,
-            input: {} as JsonObject,
-          },
-        ]),
+    ...(direction === 'apply' ? [] : [roleUse(step.params.account, 'ListRoles', {})]),
   ],
   locks: ({ params }) => [refKey(target(params))],
   preconditions: async () => [],
@@ -127,9 +107,7 @@ export const createOidcProvider = defineStep<CreateOidcProviderParams>({
 
   async preimage(ctx, { params }): Promise<JsonObject> {
     const provider = await read(ctx, params);
-    return {
-      audiences: provider === null ? { present: false } : { present: true, value: provider.audiences },
-    };
+    return { audiences: fieldOf(provider?.audiences) };
   },
 
   async apply(ctx, step): Promise<Outcome> {
@@ -140,22 +118,12 @@ export const createOidcProvider = defineStep<CreateOidcProviderParams>({
       const now = await read(ctx, params);
       return now !== null && params.audiences.every((audience) => now.audiences.includes(audience));
     };
-    let provider = await read(ctx, params);
-    if (provider === null) {
-      try {
-        await settled(
-          () => aws.call('iam', 'CreateOpenIDConnectProvider', createInput(step, ctx.plan.id)),
-          async () => (await read(ctx, params)) !== null,
-        );
-      } catch (thrown) {
-        if (!isAws(thrown, 'EntityAlreadyExists')) throw thrown;
-        // It exists, and the read that said otherwise came from a place that lags.
-      }
-      provider = await ctx.until(`IAM does not show the provider for ${params.issuer} yet`, 60_000, () =>
-        read(ctx, params),
-      );
-    }
-    for (const ClientID of params.audiences.filter((audience) => !provider?.audiences.includes(audience)))
+    const provider = await madeInIam(
+      ctx,
+      { what: `the provider for ${params.issuer}`, read: () => read(ctx, params) },
+      () => aws.call('iam', 'CreateOpenIDConnectProvider', createInput(step, ctx.plan.id)),
+    );
+    for (const ClientID of params.audiences.filter((audience) => !provider.audiences.includes(audience)))
       await settled(
         () => aws.call('iam', 'AddClientIDToOpenIDConnectProvider', { OpenIDConnectProviderArn: arn, ClientID }),
         complete,

@@ -7,6 +7,7 @@ import { annotationKeys } from '../model/words.js';
 import { previewChange } from './admission-preview.js';
 import { foreignUsers, previewGone } from './annotate-service-account.js';
 import { associationOf, eksChange, eksUse, type LiveAssociation } from './associations.js';
+import { fieldOf } from './object-fields.js';
 import { isTaggedBy, tagMap, unnamedPlan } from './our-marks.js';
 import { accountParam, parserOf } from './params.js';
 import { accountUserReads } from './pods.js';
@@ -81,7 +82,7 @@ export const createPodIdentityAssociation = defineStep<CreatePodIdentityAssociat
   },
   async preimage(ctx, { params }): Promise<JsonObject> {
     const live = await read(ctx, params);
-    return { association: live === null ? { present: false } : { present: true, value: live.id } };
+    return { association: fieldOf(live?.id) };
   },
   async apply(ctx, step): Promise<Outcome> {
     const { params } = step;

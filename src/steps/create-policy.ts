@@ -1,15 +1,16 @@
 import { z } from 'zod';
-import { isAws } from '../model/aws-error.js';
 import { at, type JsonObject, numberAt, textAt } from '../model/json.js';
 import type { Step } from '../model/plan.js';
 import { refKey } from '../model/resource.js';
 import { sameTrust } from '../trust/document.js';
+import { madeInIam, removedFromIam } from './iam-objects.js';
 import { decodedPolicy } from './iam-policies.js';
+import { fieldOf } from './object-fields.js';
 import { isTaggedBy, tagList, unnamedPlan } from './our-marks.js';
 import { accountParam, jsonMap, parserOf } from './params.js';
 import { roleChange, roleUse } from './role-policy.js';
 import { defineStep, type Observation, type Outcome, type ReadCtx, type UndoOutcome } from './step.js';
-import { isGone, orNull, settled, stepError } from './step-errors.js';
+import { orNull, stepError } from './step-errors.js';
 
 const schema = z.strictObject({
   account: accountParam,
@@ -34,6 +35,11 @@ const arnFor = (partition: string, params: CreatePolicyParams): string =>
 /** For changes shown without a context: the partition stands in the plan's own ARNs of the document, else `aws`. */
 const shownArn = (step: PolicyStep): string =>
   arnFor(/arn:(aws[a-z0-9-]*):/.exec(JSON.stringify(step.params.document))?.[1] ?? 'aws', step.params);
+
+const policyOf = (ctx: ReadCtx, params: CreatePolicyParams) => ({
+  what: `policy ${params.name}`,
+  read: () => read(ctx, params),
+});
 
 const read = async (ctx: ReadCtx, params: CreatePolicyParams) => {
   const aws = ctx.aws(params.account);
@@ -87,23 +93,13 @@ export const createPolicy = defineStep<CreatePolicyParams>({
   },
   async preimage(ctx, { params }): Promise<JsonObject> {
     const policy = await read(ctx, params);
-    return { policy: policy === null ? { present: false } : { present: true, value: policy.arn } };
+    return { policy: fieldOf(policy?.arn) };
   },
   async apply(ctx, step): Promise<Outcome> {
     const { params } = step;
-    const aws = ctx.aws(params.account);
-    let policy = await read(ctx, params);
-    if (policy === null) {
-      try {
-        await settled(
-          () => aws.call('iam', 'CreatePolicy', input(step, ctx.plan.id)),
-          async () => (await read(ctx, params)) !== null,
-        );
-      } catch (thrown) {
-        if (!isAws(thrown, 'EntityAlreadyExists')) throw thrown;
-      }
-      policy = await ctx.until(`IAM does not show policy ${params.name} yet`, 60_000, () => read(ctx, params));
-    }
+    const policy = await madeInIam(ctx, policyOf(ctx, params), () =>
+      ctx.aws(params.account).call('iam', 'CreatePolicy', input(step, ctx.plan.id)),
+    );
     if (!sameTrust(policy.document, JSON.stringify(params.document)))
       throw stepError('RL826', `a policy ${params.name} exists in account ${params.account} and says something else`, {
         subject: { kind: 'Policy', account: params.account, name: params.name },
@@ -119,18 +115,9 @@ export const createPolicy = defineStep<CreatePolicyParams>({
     if (policy.attachments > 0) return { is: 'done', how: 'kept', note: `it hangs on ${policy.attachments} other(s)` };
     if (!sameTrust(policy.document, JSON.stringify(params.document)))
       return { is: 'done', how: 'kept', note: 'somebody else changed it meanwhile' };
-    try {
-      await settled(
-        () => ctx.aws(params.account).call('iam', 'DeletePolicy', { PolicyArn: policy.arn }),
-        async () => (await read(ctx, params)) === null,
-      );
-    } catch (thrown) {
-      if (isAws(thrown, 'DeleteConflict')) return { is: 'done', how: 'kept', note: 'others use it' };
-      if (!isGone(thrown)) throw thrown;
-    }
-    await ctx.until(`IAM still shows policy ${params.name}`, 60_000, async () =>
-      (await read(ctx, params)) === null ? true : null,
+    const removed = await removedFromIam(ctx, policyOf(ctx, params), () =>
+      ctx.aws(params.account).call('iam', 'DeletePolicy', { PolicyArn: policy.arn }),
     );
-    return { is: 'done', how: 'exact', note: '' };
+    return removed ? { is: 'done', how: 'exact', note: '' } : { is: 'done', how: 'kept', note: 'others use it' };
   },
 });

@@ -1,14 +1,15 @@
 import { z } from 'zod';
-import { isAws } from '../model/aws-error.js';
 import { at, type JsonObject, listAt, numberAt, textAt } from '../model/json.js';
 import type { Step } from '../model/plan.js';
 import { sameTrust } from '../trust/document.js';
+import { madeInIam, removedFromIam } from './iam-objects.js';
 import { everyPage } from './iam-policies.js';
+import { fieldOf } from './object-fields.js';
 import { isTaggedBy, tagList, unnamedPlan } from './our-marks.js';
 import { accountParam, jsonMap, parserOf, textMap } from './params.js';
 import { roleChange, roleUse } from './role-policy.js';
 import { defineStep, type Observation, type Outcome, type ReadCtx, type UndoOutcome } from './step.js';
-import { isGone, settled, stepError } from './step-errors.js';
+import { isGone, stepError } from './step-errors.js';
 import { getRole, type LiveRole, readRole, roleKey, roleSubject } from './trust-write.js';
 
 const schema = z.strictObject({
@@ -44,6 +45,11 @@ const differs = ({ params }: RoleStep, role: LiveRole): string | null =>
       : (numberAt(role.raw, 'MaxSessionDuration') ?? 3600) !== params.maxSessionSeconds
         ? 'MaxSessionDuration'
         : null;
+
+const roleOf = (ctx: ReadCtx, { account, name }: CreateRoleParams) => ({
+  what: `role ${name}`,
+  read: () => readRole(ctx.aws(account), name),
+});
 
 /** Makes a role for one service account, marked as ours (IAM: CreateRole; NoSuchEntity and EntityAlreadyExists by name). */
 export const createRole = defineStep<CreateRoleParams>({
@@ -81,23 +87,13 @@ export const createRole = defineStep<CreateRoleParams>({
   },
   async preimage(ctx, { params }): Promise<JsonObject> {
     const role = await readRole(ctx.aws(params.account), params.name);
-    return { role: role === null ? { present: false } : { present: true, value: role.roleId } };
+    return { role: fieldOf(role?.roleId) };
   },
   async apply(ctx, step): Promise<Outcome> {
     const { account, name } = step.params;
-    const aws = ctx.aws(account);
-    let role = await readRole(aws, name);
-    if (role === null) {
-      try {
-        await settled(
-          () => aws.call('iam', 'CreateRole', input(step, ctx.plan.id)),
-          async () => (await readRole(aws, name)) !== null,
-        );
-      } catch (thrown) {
-        if (!isAws(thrown, 'EntityAlreadyExists')) throw thrown;
-      }
-      role = await ctx.until(`IAM does not show role ${name} yet`, 60_000, () => readRole(aws, name));
-    }
+    const role = await madeInIam(ctx, roleOf(ctx, step.params), () =>
+      ctx.aws(account).call('iam', 'CreateRole', input(step, ctx.plan.id)),
+    );
     if (!isTaggedBy(at(role.raw, 'Tags'), ctx.plan.id) || differs(step, role) !== null)
       throw stepError('RL826', `a role ${name} exists in account ${account} and is not the one that the plan makes`, {
         subject: roleSubject(account, name),
@@ -114,20 +110,12 @@ export const createRole = defineStep<CreateRoleParams>({
       return { is: 'done', how: 'kept', note: 'the role is not ours' };
     const users = await usersOf(ctx, params, role);
     if (users.length > 0) return { is: 'done', how: 'kept', note: `others use it: ${users.join(', ')}` };
-    try {
-      await settled(
-        () => ctx.aws(account).call('iam', 'DeleteRole', { RoleName: name }),
-        async () => (await readRole(ctx.aws(account), name)) === null,
-      );
-    } catch (thrown) {
-      if (isAws(thrown, 'DeleteConflict'))
-        return { is: 'done', how: 'kept', note: 'something hangs on it that we did not put there' };
-      if (!isGone(thrown)) throw thrown;
-    }
-    await ctx.until(`IAM still shows role ${name}`, 60_000, async () =>
-      (await readRole(ctx.aws(account), name)) === null ? true : null,
+    const removed = await removedFromIam(ctx, roleOf(ctx, params), () =>
+      ctx.aws(account).call('iam', 'DeleteRole', { RoleName: name }),
     );
-    return { is: 'done', how: 'exact', note: '' };
+    return removed
+      ? { is: 'done', how: 'exact', note: '' }
+      : { is: 'done', how: 'kept', note: 'something hangs on it that we did not put there' };
   },
 });
 

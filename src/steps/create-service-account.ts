@@ -3,12 +3,13 @@ import { type Json, type JsonObject, listAt, textAt } from '../model/json.js';
 import type { Step } from '../model/plan.js';
 import type { KubernetesReader } from '../model/ports.js';
 import { kubernetesRef, refKey, serviceAccountRef } from '../model/resource.js';
+import { createdChange, createOnce, objectBefore, removeRead } from './created-object.js';
 import { managerOf } from './object-fields.js';
 import { createdMetadata, isCreatedBy, unnamedPlan } from './our-marks.js';
 import { json, parserOf, textMap } from './params.js';
 import { accountUserReads, usersOf } from './pods.js';
 import { defineStep, type Observation, type Outcome, type UndoOutcome, type Use } from './step.js';
-import { settled, stepError } from './step-errors.js';
+import { stepError } from './step-errors.js';
 
 const schema = z.strictObject({
   namespace: z.string(),
@@ -67,15 +68,7 @@ export const createServiceAccount = defineStep<CreateServiceAccountParams>({
     effect: 'additive',
     undo: 'Deletes the service account, unless a pod, a template or a binding of others names it by then.',
   }),
-  changes: (step, direction, planId = unnamedPlan) => [
-    {
-      api: 'kubernetes',
-      verb: direction === 'apply' ? 'create' : 'delete',
-      ref: ref(step.params),
-      body: direction === 'apply' ? body(step, planId) : null,
-      rollout: false,
-    },
-  ],
+  changes: (step, direction, planId = unnamedPlan) => [createdChange(ref(step.params), body(step, planId), direction)],
   reads: ({ params }) => [
     { api: 'kubernetes', verb: 'get', ref: ref(params) },
     ...accountUserReads(params.namespace),
@@ -87,28 +80,16 @@ export const createServiceAccount = defineStep<CreateServiceAccountParams>({
   async observe(ctx, { params }): Promise<Observation> {
     const object = await ctx.kubernetes().get(ref(params));
     if (object === null) return { is: 'not-applied', saw: { object: { present: false } } };
-    const saw: JsonObject = { object: { present: true, value: textAt(object, 'metadata', 'uid') ?? '' } };
+    const saw = objectBefore(object);
     return isCreatedBy(object, ctx.plan.id)
       ? { is: 'applied', saw }
       : { is: 'drifted', saw, field: '/metadata', by: managerOf(object, '/metadata/name') };
   },
   async preimage(ctx, { params }): Promise<JsonObject> {
-    const object = await ctx.kubernetes().get(ref(params));
-    return {
-      object: object === null ? { present: false } : { present: true, value: textAt(object, 'metadata', 'uid') ?? '' },
-    };
+    return objectBefore(await ctx.kubernetes().get(ref(params)));
   },
   async apply(ctx, step): Promise<Outcome> {
-    const kubernetes = ctx.kubernetes();
-    const place = ref(step.params);
-    let object = await kubernetes.get(place);
-    if (object === null) {
-      await settled(
-        () => kubernetes.create(place, body(step, ctx.plan.id)),
-        async () => (await kubernetes.get(place)) !== null,
-      );
-      object = await kubernetes.get(place);
-    }
+    const object = await createOnce(ctx.kubernetes(), ref(step.params), body(step, ctx.plan.id));
     if (!isCreatedBy(object, ctx.plan.id))
       throw stepError(
         'RL826',
@@ -128,10 +109,7 @@ export const createServiceAccount = defineStep<CreateServiceAccountParams>({
     const users = (await usersOf(kubernetes, params.namespace, params.name)).map((user) => user.id);
     const names = [...users, ...(await bindingsOf(kubernetes, params, ctx.plan.id))];
     if (names.length > 0) return { is: 'done', how: 'kept', note: `others use it: ${names.slice(0, 5).join(', ')}` };
-    await settled(
-      () => kubernetes.remove(ref(params), textAt(object, 'metadata', 'uid') ?? ''),
-      async () => (await kubernetes.get(ref(params))) === null,
-    );
+    await removeRead(kubernetes, ref(params), object);
     return { is: 'done', how: 'exact', note: '' };
   },
 });

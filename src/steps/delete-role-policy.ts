@@ -2,15 +2,8 @@ import { z } from 'zod';
 import { at, type JsonObject, textAt } from '../model/json.js';
 import { sameTrust } from '../trust/document.js';
 import { inlinePolicy, putInline, removeInline } from './iam-policies.js';
-import {
-  guardParam,
-  guardReads,
-  nodeRoleReads,
-  nodeWatchReads,
-  stillOnNodeRoleAfterWait,
-  strangersOn,
-  watched,
-} from './node-role-watch.js';
+import { guardParam, stillNeeded, takingReads, watched } from './node-role-watch.js';
+import { fieldOf } from './object-fields.js';
 import { accountParam, jsonMap, parserOf } from './params.js';
 import { policiesLock, roleChange, roleUse } from './role-policy.js';
 import { defineStep, type Observation, type Outcome, type UndoOutcome } from './step.js';
@@ -52,15 +45,10 @@ export const deleteRolePolicy = defineStep<DeleteRolePolicyParams>({
   },
   reads: ({ params: { account, role, policyName, guard } }) => [
     roleUse(account, 'GetRolePolicy', { RoleName: role, PolicyName: policyName }),
-    ...nodeRoleReads(account, role),
-    ...nodeWatchReads,
-    ...guardReads(guard),
+    ...takingReads({ account, role, guard }),
   ],
   locks: ({ params: { account, role } }) => [policiesLock(account, role)],
-  preconditions: async (ctx, { params: { account, role, guard } }) => [
-    ...(await strangersOn(ctx, account, role)),
-    ...(await stillOnNodeRoleAfterWait(ctx, guard)),
-  ],
+  preconditions: (ctx, { params }) => stillNeeded(ctx, params),
 
   async observe(ctx, { params: { account, role, policyName, document } }): Promise<Observation> {
     const now = await inlinePolicy(ctx.aws(account), role, policyName);
@@ -72,7 +60,7 @@ export const deleteRolePolicy = defineStep<DeleteRolePolicyParams>({
   },
   async preimage(ctx, { params: { account, role, policyName } }): Promise<JsonObject> {
     const now = await inlinePolicy(ctx.aws(account), role, policyName);
-    return { document: now === null ? { present: false } : { present: true, value: now } };
+    return { document: fieldOf(now) };
   },
   async apply(ctx, { params }): Promise<Outcome> {
     const { account, role, policyName } = params;

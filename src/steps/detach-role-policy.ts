@@ -1,18 +1,11 @@
 import { z } from 'zod';
 import { at, type JsonObject } from '../model/json.js';
 import { attachedPolicies } from './iam-policies.js';
-import {
-  guardParam,
-  guardReads,
-  nodeRoleReads,
-  nodeWatchReads,
-  stillOnNodeRoleAfterWait,
-  strangersOn,
-  watched,
-} from './node-role-watch.js';
+import { guardParam, stillNeeded, takingReads, watched } from './node-role-watch.js';
 import { accountParam, parserOf } from './params.js';
 import { attach, detach, policiesLock, roleChange, roleUse } from './role-policy.js';
 import { defineStep, type Observation, type Outcome, type UndoOutcome } from './step.js';
+import { roleRef } from './trust-write.js';
 
 const schema = z.strictObject({
   account: accountParam,
@@ -47,19 +40,14 @@ export const detachRolePolicy = defineStep<DetachRolePolicyParams>({
   },
   reads: ({ params: { account, role, guard } }) => [
     roleUse(account, 'ListAttachedRolePolicies', { RoleName: role }),
-    ...nodeRoleReads(account, role),
-    ...nodeWatchReads,
-    ...guardReads(guard),
+    ...takingReads({ account, role, guard }),
   ],
   locks: ({ params: { account, role } }) => [policiesLock(account, role)],
-  preconditions: async (ctx, { params: { account, role, guard } }) => [
-    ...(await strangersOn(ctx, account, role)),
-    ...(await stillOnNodeRoleAfterWait(ctx, guard)),
-  ],
+  preconditions: (ctx, { params }) => stillNeeded(ctx, params),
 
   async observe(ctx, { params: { account, role, policyArn } }): Promise<Observation> {
     const now = await attachedPolicies(ctx.aws(account), role);
-    if (now === null) return { is: 'gone', what: { api: 'iam', kind: 'Role', account, name: role } };
+    if (now === null) return { is: 'gone', what: roleRef(account, role) };
     return { is: now.includes(policyArn) ? 'not-applied' : 'applied', saw: { attached: [...now] } };
   },
   async preimage(ctx, { params: { account, role, policyArn } }): Promise<JsonObject> {

@@ -2,7 +2,7 @@ import { at, type JsonObject, listAt, textAt } from '../model/json.js';
 import type { AwsReader } from '../model/ports.js';
 import { parseTrust, sameTrust } from '../trust/document.js';
 import type { WriteCtx } from './step.js';
-import { isGone, orNull, settled } from './step-errors.js';
+import { orNull, settled, settledRemoval } from './step-errors.js';
 
 /** Every page of an IAM list; IAM may return fewer than asked with IsTruncated: only the marker counts. */
 export const everyPage = async (
@@ -68,13 +68,9 @@ export const putInline = async (ctx: WriteCtx, place: InlinePlace, text: string)
 /** Deletes an inline policy; gone already is done. */
 export const removeInline = async (ctx: WriteCtx, place: InlinePlace): Promise<void> => {
   const aws = ctx.aws(place.account);
-  try {
-    await settled(
-      () => aws.call('iam', 'DeleteRolePolicy', { RoleName: place.role, PolicyName: place.policyName }),
-      async () => (await inlinePolicy(aws, place.role, place.policyName)) === null,
-    );
-  } catch (thrown) {
-    if (!isGone(thrown)) throw thrown;
-  }
+  await settledRemoval(
+    () => aws.call('iam', 'DeleteRolePolicy', { RoleName: place.role, PolicyName: place.policyName }),
+    async () => (await inlinePolicy(aws, place.role, place.policyName)) === null,
+  );
   await untilInline(ctx, place, (text) => text === null);
 };

@@ -4,6 +4,7 @@ import type { Step } from '../model/plan.js';
 import { kubernetesRef, refKey } from '../model/resource.js';
 import { addonActive, readAddon } from './addons.js';
 import { eksChange, eksUse } from './associations.js';
+import { fieldOf } from './object-fields.js';
 import { isTaggedBy, tagMap, unnamedPlan } from './our-marks.js';
 import { parserOf } from './params.js';
 import { defineStep, type Observation, type Outcome, type UndoOutcome } from './step.js';
@@ -62,7 +63,7 @@ export const installPodIdentityAgent = defineStep<InstallPodIdentityAgentParams>
   },
   async preimage(ctx, step): Promise<JsonObject> {
     const addon = await readAddon(ctx.aws(accountOf(step)), step.params.cluster, addonName);
-    return { addon: addon === null ? { present: false } : { present: true, value: addon.version } };
+    return { addon: fieldOf(addon?.version) };
   },
   async apply(ctx, step): Promise<Outcome> {
     const account = accountOf(step);

@@ -9,17 +9,11 @@ import { hasCode, isGone, stepError } from './step-errors.js';
 import { roleSubject } from './trust-write.js';
 import { workloadReads } from './workload-reads.js';
 
-/** What is read to see who else lives on a node role (H13). */
-export const nodeRoleReads = (account: string, role: string): readonly Use[] => [
-  roleUse(account, 'ListInstanceProfilesForRole', { RoleName: role }),
-  { api: 'aws', service: 'ec2', operation: 'DescribeInstances', account, input: {} },
-];
-
 /**
  * Instances that live on the role and do not belong to the plan's cluster (H13, RL402), by the tags that EKS and its node
  * groups set. The look at other Regions is the fresh planning's; this one catches what joined since in the cluster's own.
  */
-export const strangersOn = async (ctx: ReadCtx, account: string, role: string): Promise<readonly Drift[]> => {
+const strangersOn = async (ctx: ReadCtx, account: string, role: string): Promise<readonly Drift[]> => {
   const aws = ctx.aws(account);
   let profiles: JsonObject;
   try {
@@ -79,11 +73,8 @@ export const guardParam = z.strictObject({
 });
 export type GuardParam = z.infer<typeof guardParam>;
 
-export const guardReads = (guard: GuardParam | undefined): readonly Use[] =>
-  guard === undefined ? [] : guard.workloads.flatMap((workload) => workloadReads(workload));
-
 /** Pods that would live on the node role and fail without the policy: a node that joined since, a pod admission passed by. */
-export const stillOnNodeRole = async (ctx: ReadCtx, guard: GuardParam | undefined): Promise<readonly Drift[]> => {
+const stillOnNodeRole = async (ctx: ReadCtx, guard: GuardParam | undefined): Promise<readonly Drift[]> => {
   if (guard === undefined) return [];
   const { wrong } = await configured(ctx, guard.workloads, guard.identity, guard.serviceAccount);
   return wrong.map(({ pod, reasons }) => ({
@@ -112,18 +103,35 @@ export const stillOnNodeRoleAfterWait = async (
   return found;
 };
 
-const readyOf = (node: JsonObject): Json | undefined =>
-  listAt(node, 'status', 'conditions').find((condition) => textAt(condition, 'type') === 'Ready');
-export const isNodeReady = (node: JsonObject): boolean => textAt(readyOf(node), 'status') === 'True';
+/** A policy that is to leave a node role, by whose it is and who must not need it. */
+export interface Taken {
+  readonly account: string;
+  readonly role: string;
+  readonly guard?: GuardParam | undefined;
+}
 
-export const nodeWatchReads: readonly Use[] = [
+/** What is read to take a policy from a node role: who else lives on it, who still needs it, and how nodes fare without it (H13). */
+export const takingReads = ({ account, role, guard }: Taken): readonly Use[] => [
+  roleUse(account, 'ListInstanceProfilesForRole', { RoleName: role }),
+  { api: 'aws', service: 'ec2', operation: 'DescribeInstances', account, input: {} },
   { api: 'kubernetes', verb: 'list', ref: { api: 'kubernetes', apiVersion: 'v1', kind: 'Node', name: '*' } },
   {
     api: 'kubernetes',
     verb: 'list',
     ref: { api: 'kubernetes', apiVersion: 'v1', kind: 'Event', namespace: 'kube-system', name: '*' },
   },
+  ...(guard === undefined ? [] : guard.workloads.flatMap((workload) => workloadReads(workload))),
 ];
+
+/** Who still needs a policy that is to leave its node role; nothing may be taken while anybody does (H13). */
+export const stillNeeded = async (ctx: ReadCtx, { account, role, guard }: Taken): Promise<readonly Drift[]> => [
+  ...(await strangersOn(ctx, account, role)),
+  ...(await stillOnNodeRoleAfterWait(ctx, guard)),
+];
+
+const readyOf = (node: JsonObject): Json | undefined =>
+  listAt(node, 'status', 'conditions').find((condition) => textAt(condition, 'type') === 'Ready');
+export const isNodeReady = (node: JsonObject): boolean => textAt(readyOf(node), 'status') === 'True';
 
 /** How long a young node may take until its network works; kubelet and CNI need a minute or two. Milliseconds. */
 const youngMs = 5 * 60_000;

@@ -16,6 +16,10 @@ export const pointerTo = (...keys: readonly string[]): string =>
 
 export type Field = { readonly present: false } | { readonly present: true; readonly value: Json };
 
+/** A value as a field: null and undefined are absent. */
+export const fieldOf = (value: Json | null | undefined): Field =>
+  value === null || value === undefined ? { present: false } : { present: true, value };
+
 /** Absent is not empty. */
 export const fieldAt = (object: unknown, pointer: string): Field => {
   const value = at(object, ...pointerKeys(pointer));
@@ -31,7 +35,7 @@ export interface FieldEdit {
 }
 export const setTo = (pointer: string, value: Json | null | undefined): FieldEdit => ({
   pointer,
-  field: value === null || value === undefined ? { present: false } : { present: true, value },
+  field: fieldOf(value),
 });
 
 const nest = (keys: readonly string[], value: Json): Json =>

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { at, type JsonObject } from '../model/json.js';
 import { sameTrust } from '../trust/document.js';
 import { inlinePolicy, putInline, removeInline } from './iam-policies.js';
+import { fieldOf } from './object-fields.js';
 import { accountParam, jsonMap, parserOf } from './params.js';
 import { policiesLock, roleChange, roleUse } from './role-policy.js';
 import { defineStep, type Observation, type Outcome, type UndoOutcome } from './step.js';
@@ -50,7 +51,7 @@ export const putRolePolicy = defineStep<PutRolePolicyParams>({
   },
   async preimage(ctx, { params: { account, role, policyName } }): Promise<JsonObject> {
     const now = await inlinePolicy(ctx.aws(account), role, policyName);
-    return { document: now === null ? { present: false } : { present: true, value: now } };
+    return { document: fieldOf(now) };
   },
   async apply(ctx, { params }): Promise<Outcome> {
     const { account, role, policyName } = params;

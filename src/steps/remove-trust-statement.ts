@@ -2,11 +2,22 @@ import { z } from 'zod';
 import { type JsonObject, textAt } from '../model/json.js';
 import { sameTrust } from '../trust/document.js';
 import { addStatement, contains, removeStatement } from '../trust/edit.js';
+import { fieldOf } from './object-fields.js';
 import { accountParam, jsonMap, parserOf } from './params.js';
 import { roleChange } from './role-policy.js';
 import { defineStep, type Observation, type Outcome, type UndoOutcome } from './step.js';
 import { stepError } from './step-errors.js';
-import { editTrust, freshRole, getRole, readRole, roleKey, roleSubject } from './trust-write.js';
+import {
+  anotherRole,
+  editTrust,
+  freshRole,
+  getRole,
+  readRole,
+  recordedTrust,
+  roleKey,
+  roleRef,
+  roleSubject,
+} from './trust-write.js';
 
 const schema = z.strictObject({ account: accountParam, role: z.string(), roleArn: z.string(), statement: jsonMap });
 export type RemoveTrustStatementParams = z.infer<typeof schema>;
@@ -30,29 +41,17 @@ export const removeTrustStatement = defineStep<RemoveTrustStatementParams>({
   locks: ({ params: { account, role } }) => [roleKey(account, role)],
 
   async preconditions(ctx, { params }) {
-    const role = await readRole(ctx.aws(params.account), params.role);
-    return role === null || role.arn === params.roleArn
-      ? []
-      : [
-          {
-            subject: roleSubject(params.account, params.role),
-            field: 'Arn',
-            expected: params.roleArn,
-            found: role.arn,
-            by: null,
-          },
-        ];
+    return anotherRole(params, await readRole(ctx.aws(params.account), params.role));
   },
   async observe(ctx, { params }): Promise<Observation> {
     const role = await freshRole(ctx, params.account, params.role);
-    if (role === null)
-      return { is: 'gone', what: { api: 'iam', kind: 'Role', account: params.account, name: params.role } };
+    if (role === null) return { is: 'gone', what: roleRef(params.account, params.role) };
     const there = contains(role.trust, params.statement);
     return { is: there ? 'not-applied' : 'applied', saw: { document: role.trust } };
   },
   async preimage(ctx, { params }): Promise<JsonObject> {
     const role = await freshRole(ctx, params.account, params.role);
-    return { document: role === null ? { present: false } : { present: true, value: role.trust } };
+    return { document: fieldOf(role?.trust) };
   },
   async apply(ctx, { params }): Promise<Outcome> {
     const done = await editTrust(
@@ -71,12 +70,10 @@ export const removeTrustStatement = defineStep<RemoveTrustStatementParams>({
       : { is: 'done', output: { document: done.after, wrote: done.wrote } };
   },
   async undo(ctx, { params }, record): Promise<UndoOutcome> {
-    const before = textAt(record.preimage, 'document', 'value');
-    if (before !== undefined && !contains(before, params.statement))
+    const before = recordedTrust(record.preimage);
+    if (before !== null && !contains(before, params.statement))
       return { is: 'done', how: 'kept', note: 'the statement was not there before' };
-    const known = [before, ...record.siblings.map((one) => textAt(one, 'document', 'value'))].filter(
-      (text): text is string => text !== undefined,
-    );
+    const known = [before, ...record.siblings.map(recordedTrust)].filter((text) => text !== null);
     let how = 'exact' as 'exact' | 'surgical';
     const done = await editTrust(
       ctx,

@@ -2,7 +2,7 @@ import type { JsonObject } from '../model/json.js';
 import { refKey } from '../model/resource.js';
 import { attachedPolicies } from './iam-policies.js';
 import type { Change, ReadCtx, Use, WriteCtx } from './step.js';
-import { isGone, settled, stepError } from './step-errors.js';
+import { settled, settledRemoval, stepError } from './step-errors.js';
 import { roleSubject } from './trust-write.js';
 
 /** What attaching, detaching, putting and deleting policies of a role have in common. */
@@ -53,14 +53,10 @@ export const attach = async (ctx: WriteCtx, account: string, role: string, polic
 export const detach = async (ctx: WriteCtx, account: string, role: string, policyArn: string): Promise<boolean> => {
   const now = await attachedPolicies(ctx.aws(account), role);
   if (now === null || !now.includes(policyArn)) return false;
-  try {
-    await settled(
-      () => ctx.aws(account).call('iam', 'DetachRolePolicy', { RoleName: role, PolicyArn: policyArn }),
-      async () => (await attachedPolicies(ctx.aws(account), role))?.includes(policyArn) !== true,
-    );
-  } catch (thrown) {
-    if (!isGone(thrown)) throw thrown;
-  }
+  await settledRemoval(
+    () => ctx.aws(account).call('iam', 'DetachRolePolicy', { RoleName: role, PolicyArn: policyArn }),
+    async () => (await attachedPolicies(ctx.aws(account), role))?.includes(policyArn) !== true,
+  );
   await shown(ctx, account, role, policyArn, false);
   return true;
 };

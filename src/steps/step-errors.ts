@@ -82,3 +82,12 @@ export const settled = async (write: () => Promise<unknown>, holds: () => Promis
     if (!there) throw thrown;
   }
 };
+
+/** The same for a removal: what is gone already need not be removed. */
+export const settledRemoval = async (remove: () => Promise<unknown>, isOver: () => Promise<boolean>): Promise<void> => {
+  try {
+    await settled(remove, isOver);
+  } catch (thrown) {
+    if (!isGone(thrown)) throw thrown;
+  }
+};

@@ -1,15 +1,26 @@
 import { z } from 'zod';
-import { type JsonObject, textAt } from '../model/json.js';
+import type { JsonObject } from '../model/json.js';
 import type { Step } from '../model/plan.js';
 import { sameTrust } from '../trust/document.js';
 import { contains } from '../trust/edit.js';
 import { narrow, narrowness, widen } from '../trust/external-id.js';
 import { associationOf, eksUse } from './associations.js';
+import { fieldOf } from './object-fields.js';
 import { accountParam, jsonMap, parserOf } from './params.js';
-import { roleChange } from './role-policy.js';
+import { roleChange, roleGone } from './role-policy.js';
 import { defineStep, type Observation, type Outcome, type ReadCtx, type UndoOutcome } from './step.js';
 import { stepError } from './step-errors.js';
-import { editTrust, freshRole, getRole, readRole, roleKey, roleSubject } from './trust-write.js';
+import {
+  anotherRole,
+  editTrust,
+  freshRole,
+  getRole,
+  readRole,
+  recordedTrust,
+  roleKey,
+  roleRef,
+  roleSubject,
+} from './trust-write.js';
 
 const schema = z.strictObject({
   account: accountParam,
@@ -37,7 +48,6 @@ const externalId = async (ctx: ReadCtx, { externalIdOf: of }: TightenTrustStatem
 };
 const noRoom = (size: number, { limit }: TightenTrustStatementParams): string =>
   `not narrowed: it would have ${size} characters, and the account allows ${limit}`;
-const documentIn = (preimage: JsonObject | null): string | null => textAt(preimage, 'document', 'value') ?? null;
 
 /**
  * Narrows the trust of a target role to the external id of the association that reaches it, last of a move and after its proof
@@ -64,15 +74,11 @@ export const tightenTrustStatement = defineStep<TightenTrustStatementParams>({
   locks: ({ params: { account, role } }) => [roleKey(account, role)],
 
   async preconditions(ctx, { params }) {
-    const role = await readRole(ctx.aws(params.account), params.role);
-    if (role === null || role.arn === params.roleArn) return [];
-    const subject = roleSubject(params.account, params.role);
-    return [{ subject, field: 'Arn', expected: params.roleArn, found: role.arn, by: null }];
+    return anotherRole(params, await readRole(ctx.aws(params.account), params.role));
   },
   async observe(ctx, { params }): Promise<Observation> {
     const role = await freshRole(ctx, params.account, params.role);
-    if (role === null)
-      return { is: 'gone', what: { api: 'iam', kind: 'Role', account: params.account, name: params.role } };
+    if (role === null) return { is: 'gone', what: roleRef(params.account, params.role) };
     const id = await externalId(ctx, params);
     const saw: JsonObject = { document: role.trust };
     const found = narrowness(role.trust, params.statement, id);
@@ -90,7 +96,7 @@ export const tightenTrustStatement = defineStep<TightenTrustStatementParams>({
   },
   async preimage(ctx, { params }): Promise<JsonObject> {
     const role = await freshRole(ctx, params.account, params.role);
-    return { document: role === null ? { present: false } : { present: true, value: role.trust } };
+    return { document: fieldOf(role?.trust) };
   },
   async apply(ctx, step: TightenStep): Promise<Outcome> {
     const { params } = step;
@@ -127,18 +133,14 @@ export const tightenTrustStatement = defineStep<TightenTrustStatementParams>({
       },
       (text) => narrowness(text, params.statement, id) !== 'open',
     );
-    if (done === null)
-      throw stepError('RL825', `role ${params.role} is not there`, {
-        subject: roleSubject(params.account, params.role),
-        remedy: 'Find out who deleted it, and make the plan again.',
-      });
+    if (done === null) throw roleGone(params.account, params.role);
     return {
       is: 'done',
       output: { document: done.after, wrote: done.wrote, note },
     };
   },
   async undo(ctx, { params }, record): Promise<UndoOutcome> {
-    const recorded = [record.preimage, ...record.siblings].map(documentIn).filter((text) => text !== null);
+    const recorded = [record.preimage, ...record.siblings].map(recordedTrust).filter((text) => text !== null);
     let how = 'gone' as 'exact' | 'surgical' | 'gone';
     const done = await editTrust(
       ctx,

@@ -1,16 +1,16 @@
 import { type JsonObject, textAt } from '../model/json.js';
 import type { AwsReader } from '../model/ports.js';
-import { type RefKey, refKey, type Subject } from '../model/resource.js';
+import { type Ref, type RefKey, refKey, type Subject } from '../model/resource.js';
 import { parseTrust, sameTrust } from '../trust/document.js';
-import type { ReadCtx, StepCtx, Use, WriteCtx } from './step.js';
+import type { Drift, ReadCtx, StepCtx, Use, WriteCtx } from './step.js';
 import { hasCode, orNull, settled, stepError } from './step-errors.js';
 
 /** Consecutive reads that must show our document before it counts as written (H20). */
 const steady = 3;
 const consistencyBoundMs = 120_000;
 
-export const roleKey = (account: string, role: string): RefKey =>
-  refKey({ api: 'iam', kind: 'Role', account, name: role });
+export const roleRef = (account: string, role: string): Ref => ({ api: 'iam', kind: 'Role', account, name: role });
+export const roleKey = (account: string, role: string): RefKey => refKey(roleRef(account, role));
 export const roleSubject = (account: string, role: string): Subject => ({ kind: 'Role', account, name: role });
 export const getRole = (account: string, role: string): Use => ({
   api: 'aws',
@@ -44,6 +44,19 @@ export const readRole = async (aws: AwsReader, role: string): Promise<LiveRole |
     raw,
   };
 };
+
+/** The role of that name is another one than the plan speaks of: somebody made it anew. */
+export const anotherRole = (
+  { account, role, roleArn }: { readonly account: string; readonly role: string; readonly roleArn: string },
+  live: LiveRole | null,
+): readonly Drift[] =>
+  live === null || live.arn === roleArn
+    ? []
+    : [{ subject: roleSubject(account, role), field: 'Arn', expected: roleArn, found: live.arn, by: null }];
+
+/** The trust policy that a step on one recorded before its write; null where it recorded none. */
+export const recordedTrust = (preimage: JsonObject | null): string | null =>
+  textAt(preimage, 'document', 'value') ?? null;
 
 const note = (ctx: StepCtx, key: RefKey, text: string): void => {
   if (ctx.known === undefined) return;
