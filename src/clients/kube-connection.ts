@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
+import path from 'node:path';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { RoleliftError, textOf } from '../model/error.js';
 import type { Transport } from '../model/http.js';
@@ -86,11 +88,45 @@ export const connect = async (options: KubeConfigOptions): Promise<KubeConnectio
   };
 };
 
+/** Files that KUBECONFIG lists and that are there: kubectl passes over the others. */
+const namedFiles = (): readonly string[] => {
+  const listed = (process.env['KUBECONFIG'] ?? '').split(path.delimiter).filter((file) => file !== '');
+  const there = listed.filter((file) => existsSync(file));
+  return there.length > 0 && listed.length > 1 ? there : [];
+};
+const read = (config: KubeConfig, file: string): KubeConfig => {
+  config.loadFromFile(file);
+  return config;
+};
+const firstOfEach = <T extends { readonly name: string }>(all: readonly T[]): T[] =>
+  all.filter((one, index) => all.findIndex(({ name }) => name === one.name) === index);
+
+/**
+ * Merges as kubectl does: the first file to set a name or the current context wins (Kubernetes documentation, "Merging kubeconfig
+ * files"). client-node's own merge takes the last file's context and refuses names that come twice: the same KUBECONFIG would then lead
+ * to another cluster than kubectl's.
+ */
+const mergeInto = (config: KubeConfig, parts: readonly KubeConfig[]): void => {
+  config.loadFromOptions({
+    clusters: firstOfEach(parts.flatMap((part) => part.getClusters())),
+    users: firstOfEach(parts.flatMap((part) => part.getUsers())),
+    contexts: firstOfEach(parts.flatMap((part) => part.getContexts())),
+    currentContext:
+      parts.map((part) => part.getCurrentContext()).find((name) => name !== undefined && name !== '') ?? '',
+  });
+};
+
 const load = async (options: KubeConfigOptions): Promise<KubeConfig> => {
   const { KubeConfig: Config } = await import('@kubernetes/client-node');
   const config = new Config();
   try {
-    if (options.kubeconfig === undefined) config.loadFromDefault();
+    const several = options.kubeconfig === undefined ? namedFiles() : [];
+    if (several.length > 0)
+      mergeInto(
+        config,
+        several.map((file) => read(new Config(), file)),
+      );
+    else if (options.kubeconfig === undefined) config.loadFromDefault();
     else config.loadFromFile(options.kubeconfig);
   } catch (thrown) {
     throw new RoleliftError(

@@ -2,8 +2,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { connect } from '../../src/clients/kube-connection.js';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { connect, contextNames } from '../../src/clients/kube-connection.js';
 import { folder } from '../helpers/cli.js';
 
 /** A kubeconfig whose user gets a token from a command that counts how often it is run. */
@@ -66,5 +66,48 @@ describe('credentials from a command', () => {
     await expect(send(request(), never)).rejects.toMatchObject({
       data: { code: 'RL702', cause: expect.stringContaining('log in first') },
     });
+  });
+});
+
+describe('a KUBECONFIG of several files', () => {
+  afterEach(() => {
+    vi.unstubAllEnvs();
+  });
+  const write = (name: string, contexts: readonly string[], current?: string): string => {
+    const file = path.join(folder(), name);
+    const body = {
+      apiVersion: 'v1',
+      kind: 'Config',
+      ...(current === undefined ? {} : { 'current-context': current }),
+      clusters: contexts.map((each) => ({ name: each, cluster: { server: `https://${name}.${each}.example.net` } })),
+      contexts: contexts.map((each) => ({ name: each, context: { cluster: each, user: 'me' } })),
+      users: [{ name: 'me', user: { token: name } }],
+    };
+    writeFileSync(file, JSON.stringify(body));
+    return file;
+  };
+  const list = (...files: readonly string[]): void => {
+    vi.stubEnv('KUBECONFIG', files.join(path.delimiter));
+  };
+
+  it('leads where kubectl would go: the first file to say a thing wins', async () => {
+    list(write('one', ['prod', 'both'], 'prod'), write('two', ['both', 'test'], 'test'));
+    expect(await connect({})).toMatchObject({ context: 'prod', server: 'https://one.prod.example.net' });
+    expect(await connect({ context: 'both' })).toMatchObject({ server: 'https://one.both.example.net' });
+    expect(await connect({ context: 'test' })).toMatchObject({ server: 'https://two.test.example.net' });
+    expect(await contextNames()).toEqual(['prod', 'both', 'test']);
+  });
+
+  it('takes the context of the first file that names one', async () => {
+    list(write('one', ['prod']), write('two', ['test'], 'test'));
+    expect(await connect({})).toMatchObject({ context: 'test' });
+  });
+
+  it('passes over files that are not there, and needs one that is', async () => {
+    const missing = path.join(folder(), 'missing');
+    list(missing, write('one', ['prod'], 'prod'));
+    expect(await connect({})).toMatchObject({ context: 'prod' });
+    list(missing, `${missing}-too`);
+    await expect(connect({})).rejects.toMatchObject({ data: { code: 'RL701' } });
   });
 });
