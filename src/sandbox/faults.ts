@@ -39,12 +39,13 @@ export interface Call {
   status: number | null;
 }
 
-export interface Kill {
-  readonly pid: number;
-  /** The n-th write from now, beginning with 1. */
-  readonly write: number;
-  readonly when: 'before' | 'after';
-}
+export type Point = 'before' | 'after';
+
+/** When a caller dies: at its n-th write from now, beginning with 1; within one process also where `at` first says so of a counted write. */
+export type Kill = { readonly pid: number } & (
+  | { readonly write: number; readonly when: Point }
+  | { readonly at: (call: Call, point: Point) => boolean }
+);
 
 const mostCalls = 100_000;
 
@@ -102,13 +103,15 @@ export class Faults {
     return noted;
   }
   /** Whether the caller has to die now; `point` is before or after the write is carried out. */
-  die(call: Call, point: 'before' | 'after'): boolean {
+  die(call: Call, point: Point): boolean {
     if (!call.counted) return false;
     if (point === 'before') this.#writes++;
-    const due = this.#kill;
-    if (due === null || due.kill.when !== point || this.#writes - due.from !== due.kill.write) return false;
+    if (this.#kill === null) return false;
+    const { kill, from } = this.#kill;
+    const due = 'at' in kill ? kill.at(call, point) : kill.when === point && this.#writes - from === kill.write;
+    if (!due) return false;
     this.#kill = null;
-    this.onKill(due.kill.pid);
+    this.onKill(kill.pid);
     return true;
   }
   /** The fault that hits this request, used up by one. */

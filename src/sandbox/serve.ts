@@ -36,8 +36,9 @@ export const kubeconfigFor = (url: string, cluster: string): string =>
       kind: 'Config',
       'current-context': cluster,
       clusters: [{ name: cluster, cluster: { server: url } }],
-      users: [{ name: 'sandbox', user: { token: adminToken } }],
-      contexts: [{ name: cluster, context: { cluster, user: 'sandbox' } }],
+      // Named after the cluster, so that the files of several sandboxes may stand side by side in KUBECONFIG.
+      users: [{ name: `sandbox-${cluster}`, user: { token: adminToken } }],
+      contexts: [{ name: cluster, context: { cluster, user: `sandbox-${cluster}` } }],
     },
     null,
     2,

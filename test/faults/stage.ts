@@ -212,7 +212,7 @@ const once = async (actor: Actor, moment: Moment, direction: Direction, wishes: 
 };
 
 /** A merge patch that puts a value at a JSON pointer (RFC 6901, RFC 7396). */
-const patchOf = (pointer: string, value: unknown): JsonObject => {
+export const patchOf = (pointer: string, value: unknown): JsonObject => {
   const parts = pointer
     .split('/')
     .slice(1)

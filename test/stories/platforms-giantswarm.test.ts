@@ -1,103 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import { operatorStatements } from '../../src/findings/giantswarm.js';
-import type { ScenarioInput } from '../../src/sandbox/scenario.js';
 import {
-  appRole,
-  away,
-  deployment,
-  estate,
-  home,
-  migrator,
-  namespace,
-  type Partition,
-  regions,
-  roleIn,
-  serviceAccount,
-} from '../helpers/platforms.js';
+  audienceOf,
+  bucketIssuer,
+  clusterApi,
+  irsaSwitch,
+  managementCluster,
+  operator,
+  rollControlPlane,
+  workloadCluster,
+} from '../helpers/giantswarm.js';
+import { appRole, away, deployment, home, migrator, namespace, roleIn, serviceAccount } from '../helpers/platforms.js';
 import { World } from '../helpers/world.js';
 
-const irsaSwitch = 'alpha.aws.giantswarm.io/iam-roles-for-service-accounts';
-const clusterApi = 'https://api.abcl0.k8s.gauss.example.net';
-
-const audienceOf = (partition: Partition): string =>
-  partition === 'aws-cn' ? 'sts.amazonaws.com.cn' : 'sts.amazonaws.com';
-const bucketIssuer = (partition: Partition, version = ''): string =>
-  `https://s3.${regions[partition]}.amazonaws.com${partition === 'aws-cn' ? '.cn' : ''}/${home}-g8s-abcl0-oidc-pod-identity${version}`;
-
-const operator = (partition: Partition, statements: readonly object[] = operatorStatements(partition)) => ({
-  name: 'GiantSwarmAWSOperator',
-  trust: {
-    Version: '2012-10-17',
-    Statement: [
-      { Effect: 'Allow', Principal: { AWS: `arn:${partition}:iam::999988887777:root` }, Action: 'sts:AssumeRole' },
-    ],
-  },
-  inline: {
-    operator: {
-      Version: '2012-10-17',
-      Statement: [{ Effect: 'Allow', Action: 'ec2:*', Resource: '*' }, ...statements],
-    },
-  },
-});
-
-/** A workload cluster: its API server signs with an issuer of its own until IRSA is switched on. */
-const workloadCluster = (
-  partition: Partition,
-  more: Parameters<typeof estate>[0] & { readonly issuer?: string } = {},
-): ScenarioInput => {
-  const { issuer, roles, ...rest } = more;
-  return estate({
-    partition,
-    kind: 'giantswarm',
-    nodeLabels: { 'giantswarm.io/cluster': 'abcl0' },
-    ...rest,
-    roles: roles ?? [appRole(partition, 'api'), operator(partition)],
-    cluster: {
-      name: 'abcl0',
-      issuer: issuer ?? clusterApi,
-      webhook: { audience: audienceOf(partition) },
-      ...rest.cluster,
-    },
-  });
-};
-const managementCluster = (
-  release: string | null,
-  annotations: Readonly<Record<string, string>> = {},
-  more: readonly Record<string, unknown>[] = [],
-): ScenarioInput => ({
-  cluster: { name: 'gauss', kind: 'giantswarm', account: home, issuer: 'https://gauss.example.net' },
-  accounts: {},
-  kubernetes: [
-    {
-      apiVersion: 'infrastructure.giantswarm.io/v1alpha3',
-      kind: 'AWSCluster',
-      metadata: {
-        name: 'abcl0',
-        namespace: 'org-acme',
-        annotations,
-        labels: release === null ? {} : { 'release.giantswarm.io/version': release },
-      },
-      spec: {},
-    },
-    ...more,
-  ],
-});
 const scanOptions = { context: 'workload', server: clusterApi, managementContext: 'gauss', cluster: 'abcl0' } as const;
 
-/** What Giant Swarm's operator does once the cluster is annotated, and the roll of the control plane that a person starts. */
-const rollControlPlane = (world: World, partition: Partition, issuer: string): void => {
-  const account = world.sandbox.world.accounts.get(home)!;
-  const arn = `arn:${partition}:iam::${home}:oidc-provider/${issuer.slice('https://'.length)}`;
-  account.providers.set(arn, {
-    arn,
-    url: issuer.slice('https://'.length),
-    audiences: [audienceOf(partition)],
-    thumbprints: [],
-    tags: { 'giantswarm.io/cluster': 'abcl0' },
-    createdAt: 0,
-  });
-  world.sandbox.cluster.roll(issuer);
-};
 const withoutProviderOf = (state: unknown): unknown =>
   JSON.parse(JSON.stringify(state), (key, value) =>
     key === 'providers' ? Object.fromEntries(Object.entries(value).filter(([url]) => !/g8s-|irsa\./.test(url))) : value,
@@ -129,7 +46,7 @@ describe.each(['aws', 'aws-cn'] as const)('Giant Swarm v17 in %s', (partition) =
     expect(annotationsOf(world)).toMatchObject({ annotations: { [irsaSwitch]: '' } });
     expect(world.identities('shop')).toEqual([`api kiam ${role}`]);
 
-    rollControlPlane(world, partition, bucketIssuer(partition));
+    rollControlPlane(world.sandbox, partition, bucketIssuer(partition));
     const cut = await world.apply();
     expect(cut.failures).toEqual([]);
     expect(world.identities('shop')).toEqual([`api web-identity ${role}`]);
@@ -258,7 +175,7 @@ describe('Giant Swarm v18', () => {
     const plan = await world.planned({ managementContext: 'gauss' });
     expect(plan.cluster.oidcIssuer).toBe(`https://${domain}`);
     expect((await world.apply()).exit).toBe(3);
-    rollControlPlane(world, 'aws', `https://${domain}`);
+    rollControlPlane(world.sandbox, 'aws', `https://${domain}`);
     expect((await world.apply()).failures).toEqual([]);
     expect(world.identities('shop')).toEqual([`api web-identity ${role}`]);
   });
