@@ -1,4 +1,5 @@
 import type { Inventory, Role } from '../model/inventory.js';
+import { oncePer } from '../model/once-per.js';
 import {
   type ConditionTest,
   conditionsOf,
@@ -29,31 +30,35 @@ const readPolicy = (kind: RolePolicy['kind'], name: string, text: string | undef
     : { kind, name, readable: true, document, statements: document.statements };
 };
 
+const policiesByArn = oncePer(
+  (policies: Inventory['policies']): ReadonlyMap<string, Inventory['policies'][number]> =>
+    new Map([...policies].reverse().map((policy) => [policy.arn, policy])),
+);
+
+/** Policies as they were read, by role: several rules look at each, and a text is parsed once. */
+const policiesByRole = oncePer((inventory: Inventory) =>
+  oncePer((role: Role): readonly RolePolicy[] => [
+    ...role.attached.map((arn) => readPolicy('managed', arn, policiesByArn(inventory.policies).get(arn)?.document)),
+    ...Object.entries(role.inline).map(([name, text]) => readPolicy('inline', name, text)),
+  ]),
+);
+
 /** Managed and inline policies of a role; the boundary is none of them, it grants nothing. */
-export const policiesOf = (inventory: Inventory, role: Role): readonly RolePolicy[] => [
-  ...role.attached.map((arn) =>
-    readPolicy('managed', arn, inventory.policies.find((policy) => policy.arn === arn)?.document),
-  ),
-  ...Object.entries(role.inline).map(([name, text]) => readPolicy('inline', name, text)),
-];
+export const policiesOf = (inventory: Inventory, role: Role): readonly RolePolicy[] => policiesByRole(inventory)(role);
 
 /** The role's permission boundary; null where it has none. */
 export const boundaryOf = (inventory: Inventory, role: Role): RolePolicy | null =>
   role.boundary === undefined
     ? null
-    : readPolicy('boundary', role.boundary, inventory.policies.find((each) => each.arn === role.boundary)?.document);
+    : readPolicy('boundary', role.boundary, policiesByArn(inventory.policies).get(role.boundary)?.document);
 
-const roleIndexes = new WeakMap<Inventory['roles'], ReadonlyMap<string, Role>>();
+// The first of two with one ARN counts.
+const rolesByArn = oncePer(
+  (roles: Inventory['roles']): ReadonlyMap<string, Role> =>
+    new Map([...roles].reverse().map((role) => [role.arn, role])),
+);
 
-export const roleByArn = (inventory: Inventory, arn: string): Role | undefined => {
-  let index = roleIndexes.get(inventory.roles);
-  if (index === undefined) {
-    // The first of two with one ARN counts.
-    index = new Map([...inventory.roles].reverse().map((role) => [role.arn, role]));
-    roleIndexes.set(inventory.roles, index);
-  }
-  return index.get(arn);
-};
+export const roleByArn = (inventory: Inventory, arn: string): Role | undefined => rolesByArn(inventory.roles).get(arn);
 
 const names = (patterns: readonly string[], action: string): boolean =>
   patterns.some((pattern) => matchesGlob(pattern.toLowerCase(), action.toLowerCase()));

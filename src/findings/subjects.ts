@@ -1,4 +1,5 @@
 import { byText } from '../model/canonical.js';
+import { oncePer } from '../model/once-per.js';
 import { parseRoleArn, type Subject, subjectOf } from '../model/resource.js';
 import type { Estate, Proposal, RuleInput, WorkloadUse } from './rule.js';
 
@@ -52,7 +53,7 @@ export const namespaceInScope = (options: RuleInput['options'], namespace: strin
   !options.excludeNamespaces.some((glob) => matchesGlob(glob, namespace));
 
 /** Annotation keys that ask for a role: the brokers' own, and those that a kube2iam flag names. */
-export const roleKeys = (estate: Estate): readonly string[] =>
+export const roleKeys = oncePer((estate: Estate): readonly string[] =>
   sorted([
     'iam.amazonaws.com/role',
     ...estate.inventory.brokers.flatMap((install) =>
@@ -60,7 +61,8 @@ export const roleKeys = (estate: Estate): readonly string[] =>
         ? [install.flags['iam-role-key'] as string]
         : [],
     ),
-  ]);
+  ]),
+);
 
 /** The text that the template's annotation asks for; undefined where it has none. */
 export const askedText = (estate: Estate, annotations: Readonly<Record<string, string>>): string | undefined => {
@@ -76,27 +78,28 @@ export const usesBroker = (estate: Estate, use: WorkloadUse): boolean =>
   askedText(estate, use.workload.template.annotations) !== undefined;
 
 /** Workloads of the proposals. */
-export const proposed = (input: RuleInput): ReadonlySet<WorkloadUse> =>
-  new Set(input.proposals.flatMap((proposal) => proposal.uses));
+export const proposed = oncePer(
+  (input: RuleInput): ReadonlySet<WorkloadUse> => new Set(input.proposals.flatMap((proposal) => proposal.uses)),
+);
 
 /**
  * Workloads that a move could be about: those of the proposals, and every workload in scope that asks a broker. What reads
  * "would be changed" looks at these only, so that an estate's other thousand workloads stay unmentioned.
  */
-export const candidates = (input: RuleInput): readonly WorkloadUse[] => {
+export const candidates = oncePer((input: RuleInput): readonly WorkloadUse[] => {
   const planned = proposed(input);
   return input.estate.uses.filter(
     (use) =>
       planned.has(use) ||
       (usesBroker(input.estate, use) && namespaceInScope(input.options, use.workload.template.namespace)),
   );
-};
+});
 
 /** Role that the workload should end on: the proposal's, else the one it asks for, else the one it holds. */
 export const roleOf = (use: WorkloadUse): string | null => use.wanted ?? use.role;
 
 /** Every role that a move could be about, with the workloads that use it. */
-export const rolesInPlay = (input: RuleInput): ReadonlyMap<string, readonly WorkloadUse[]> => {
+export const rolesInPlay = oncePer((input: RuleInput): ReadonlyMap<string, readonly WorkloadUse[]> => {
   const found = new Map<string, Set<WorkloadUse>>();
   const add = (arn: string | null, use: WorkloadUse): void => {
     if (arn === null) return;
@@ -108,19 +111,16 @@ export const rolesInPlay = (input: RuleInput): ReadonlyMap<string, readonly Work
   for (const proposal of input.proposals)
     if (!proposal.newRole) for (const use of proposal.uses) add(proposal.to?.role ?? proposal.from.role, use);
   return new Map([...found].sort(([a], [b]) => byText(a, b)).map(([arn, uses]) => [arn, [...uses]]));
-};
+});
 
-const proposalIndexes = new WeakMap<readonly Proposal[], ReadonlyMap<WorkloadUse, Proposal>>();
+const proposalsByUse = oncePer(
+  (proposals: readonly Proposal[]): ReadonlyMap<WorkloadUse, Proposal> =>
+    new Map(proposals.flatMap((proposal) => proposal.uses.map((each) => [each, proposal] as const))),
+);
 
 /** The proposal that moves a workload; undefined where none does. */
-export const proposalOf = (input: RuleInput, use: WorkloadUse): Proposal | undefined => {
-  let index = proposalIndexes.get(input.proposals);
-  if (index === undefined) {
-    index = new Map(input.proposals.flatMap((proposal) => proposal.uses.map((each) => [each, proposal] as const)));
-    proposalIndexes.set(input.proposals, index);
-  }
-  return index.get(use);
-};
+export const proposalOf = (input: RuleInput, use: WorkloadUse): Proposal | undefined =>
+  proposalsByUse(input.proposals).get(use);
 
 /** The move would end under Pod Identity: by its proposal, or because it was asked for. */
 export const towardsPodIdentity = (input: RuleInput, use: WorkloadUse): boolean => {

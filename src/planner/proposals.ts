@@ -2,6 +2,7 @@ import type { Estate, Proposal, WorkloadUse } from '../findings/rule.js';
 import { missingForIssuers } from '../findings/trust-plans.js';
 import { byText } from '../model/canonical.js';
 import type { Ownership } from '../model/inventory.js';
+import { oncePer } from '../model/once-per.js';
 import type { PlanOptions } from '../model/options.js';
 import { parseRoleArn } from '../model/resource.js';
 import { annotationKeys, type Broker } from '../model/words.js';
@@ -17,12 +18,8 @@ interface BrokerKeys {
   /** Those, and the keys of session name and external id. */
   readonly all: readonly string[];
 }
-const keysOf = new WeakMap<Estate, BrokerKeys>();
-
 /** Annotation keys that a broker of this cluster reads: fixed for kiam, flags for kube2iam (--iam-role-key, --iam-external-id). */
-export const brokerKeys = (estate: Estate): BrokerKeys => {
-  const known = keysOf.get(estate);
-  if (known !== undefined) return known;
+export const brokerKeys = oncePer((estate: Estate): BrokerKeys => {
   const roles = new Set<string>();
   const others = new Set<string>([annotationKeys.brokerExternalId, annotationKeys.kiamSessionName]);
   for (const { broker, flags } of estate.inventory.brokers) {
@@ -34,10 +31,8 @@ export const brokerKeys = (estate: Estate): BrokerKeys => {
     if (externalId !== undefined) others.add(externalId);
   }
   if (roles.size === 0) roles.add(annotationKeys.brokerRole);
-  const found = { roles: [...roles].sort(byText), all: [...roles, ...others].sort(byText) };
-  keysOf.set(estate, found);
-  return found;
-};
+  return { roles: [...roles].sort(byText), all: [...roles, ...others].sort(byText) };
+});
 
 /**
  * kube2iam has a default role: a pod whose annotation is taken away would find it next in its chain, so the annotations stay until

@@ -1,5 +1,6 @@
 import type { Estate } from '../findings/rule.js';
 import type { Role } from '../model/inventory.js';
+import { oncePer } from '../model/once-per.js';
 import type { PlanOptions } from '../model/options.js';
 import { parseRoleArn } from '../model/resource.js';
 import type { Mechanism } from '../model/words.js';
@@ -13,25 +14,25 @@ export interface TargetRole {
   readonly isNew: boolean;
 }
 
-/** Roles by ARN, built once an inventory. */
-const rolesByArn = new WeakMap<Estate, ReadonlyMap<string, Role>>();
-export const roleOf = (estate: Estate, arn: string): Role | undefined => {
-  let known = rolesByArn.get(estate);
-  if (known === undefined) {
-    known = new Map(estate.inventory.roles.map((role) => [role.arn, role]));
-    rolesByArn.set(estate, known);
-  }
-  return known.get(arn);
-};
+const rolesByArn = oncePer(
+  ({ inventory }: Estate): ReadonlyMap<string, Role> => new Map(inventory.roles.map((role) => [role.arn, role])),
+);
+export const roleOf = (estate: Estate, arn: string): Role | undefined => rolesByArn(estate).get(arn);
+
+/** Names of each account's roles, in lower case. */
+const roleNames = oncePer(({ inventory }: Estate): ReadonlyMap<string, ReadonlySet<string>> => {
+  const found = new Map<string, Set<string>>();
+  for (const { account, name } of inventory.roles)
+    found.set(account, (found.get(account) ?? new Set()).add(name.toLowerCase()));
+  return found;
+});
 
 export const roleArn = (partition: string, account: string, path: string, name: string): string =>
   `arn:${partition}:iam::${account}:role${path}${name}`;
 
 /** A role name that no role of the account has: IAM compares them ignoring case, whatever the path (CreateRole). */
 export const freeRoleName = (estate: Estate, account: string, wanted: string): string => {
-  const taken = new Set(
-    estate.inventory.roles.filter((role) => role.account === account).map((role) => role.name.toLowerCase()),
-  );
+  const taken = roleNames(estate).get(account) ?? new Set();
   let name = iamName(wanted);
   for (let attempt = 1; taken.has(name.toLowerCase()); attempt += 1)
     name = `${iamName(wanted, 55)}-${shortHash(`${wanted}\n${attempt}`)}`;

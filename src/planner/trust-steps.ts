@@ -2,6 +2,7 @@ import type { Estate } from '../findings/rule.js';
 import { type TrustOf, trustStatements } from '../findings/trust-plans.js';
 import type { Inventory } from '../model/inventory.js';
 import type { JsonObject } from '../model/json.js';
+import { oncePer } from '../model/once-per.js';
 import type { PlanOptions } from '../model/options.js';
 import { parseRoleArn } from '../model/resource.js';
 import type { Mechanism } from '../model/words.js';
@@ -19,8 +20,18 @@ export const trustLimit = (inventory: Inventory, account: string): number => {
     : defaultTrustLimit;
 };
 
+const room = oncePer((_estate: Estate) => oncePer((_options: PlanOptions) => new Map<string, boolean>()));
+
 /** Whether one more service account's statements fit the role's trust policy; true where the policy was not read. */
 export const trustFits = (estate: Estate, options: PlanOptions, role: string, mechanism: Mechanism): boolean => {
+  const answers = room(estate)(options);
+  const key = `${mechanism} ${role}`;
+  const fits = answers.get(key) ?? hasRoom(estate, options, role, mechanism);
+  answers.set(key, fits);
+  return fits;
+};
+
+const hasRoom = (estate: Estate, options: PlanOptions, role: string, mechanism: Mechanism): boolean => {
   const known = roleOf(estate, role);
   if (known === undefined) return true;
   const sample = { role, mechanism, namespace: 'n'.repeat(20), serviceAccount: 'a'.repeat(20) };

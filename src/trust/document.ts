@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { byText, canonical } from '../model/canonical.js';
 import { isObject, type Json, type JsonObject } from '../model/json.js';
+import { oncePer } from '../model/once-per.js';
 import { duplicateKey, minified } from './json-text.js';
 
 /** One statement of a trust policy or an identity policy, as it stands in the document. */
@@ -144,16 +145,8 @@ const canonicalCondition = (value: Json | undefined): unknown => {
   );
 };
 
-const meanings = new WeakMap<Statement, string>();
-
 /** What a statement says, its Sid apart, in one form. Kept with the statement: one is compared with every other of its document. */
-export const meaningOf = (statement: Statement): string => {
-  const known = meanings.get(statement);
-  if (known !== undefined) return known;
-  const text = canonicalStatement(statement, { sid: false });
-  meanings.set(statement, text);
-  return text;
-};
+export const meaningOf = oncePer((statement: Statement): string => canonicalStatement(statement, { sid: false }));
 
 /** Whether two statements say the same; the Sid counts only where asked. */
 export const sameStatement = (left: Statement, right: Statement, options: { readonly sid?: boolean } = {}): boolean =>

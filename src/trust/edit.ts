@@ -1,4 +1,5 @@
 import { isObject, type JsonObject } from '../model/json.js';
+import { oncePer } from '../model/once-per.js';
 import {
   codePoints,
   listOf,
@@ -79,18 +80,11 @@ interface Joinable {
   readonly key: string;
   readonly rest: string;
 }
-const joinables = new WeakMap<Statement, Joinable | null>();
 
-/** Kept with the statement, as it is compared with every other of its document. */
-const joinableOf = (statement: Statement): Joinable | null => {
-  const known = joinables.get(statement);
-  if (known !== undefined) return known;
+const joinableOf = oncePer((statement: Statement): Joinable | null => {
   const found = joinableKey(statement);
-  const made =
-    found === null ? null : { ...found, rest: meaningOf(withValues(statement, found.operator, found.key, [''])) };
-  joinables.set(statement, made);
-  return made;
-};
+  return found === null ? null : { ...found, rest: meaningOf(withValues(statement, found.operator, found.key, [''])) };
+});
 
 /** The same but for the values of the one key that may be joined. */
 const sameButList = (statement: Statement, ours: Statement): Joinable | null => {
