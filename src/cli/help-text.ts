@@ -1,4 +1,4 @@
-/** Made by test/cli/help-text.test.ts of what program.ts tells the parser. */
+/** Made by test/cli/help-text.test.ts of what command-line.ts tells the parser. */
 export const helpText = `Usage: rolelift [options] [command]
 
 Moves Kubernetes workloads on AWS from kiam, kube2iam or the node role to IRSA

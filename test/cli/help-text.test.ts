@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { build } from '../../src/cli/program.js';
+import { build } from '../../src/cli/command-line.js';
 import { rolelift } from '../helpers/cli.js';
 
 /** `npx vitest run test/cli/help-text.test.ts -u` writes it anew. */
@@ -13,7 +13,7 @@ describe('the help text that is printed before the parser of commands is loaded'
   it('is the one that the parser makes', async () => {
     expect(text).not.toMatch(/[`$\\]/);
     await expect(
-      `/** Made by test/cli/help-text.test.ts of what program.ts tells the parser. */\nexport const helpText = \`${text}\`;\n`,
+      `/** Made by test/cli/help-text.test.ts of what command-line.ts tells the parser. */\nexport const helpText = \`${text}\`;\n`,
     ).toMatchFileSnapshot('../../src/cli/help-text.ts');
   });
 

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { build } from '../../src/cli/program.js';
+import { build } from '../../src/cli/command-line.js';
 import { cleanEnv, rolelift, start } from '../helpers/cli.js';
 import { lasting } from '../helpers/lasting-folder.js';
 

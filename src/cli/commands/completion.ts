@@ -1,5 +1,5 @@
 import { RoleliftError } from '../../model/error.js';
-import { build } from '../program.js';
+import { build } from '../command-line.js';
 import { type GlobalOptions, openSession } from '../session.js';
 
 /** Words of the command line, read from the program itself, so that completion never tells what is not there. */
