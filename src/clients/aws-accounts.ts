@@ -13,7 +13,10 @@ export interface AccountOptions {
   readonly accountRoles: Readonly<Record<string, string>>;
 }
 
-type Shared = Omit<AwsClientOptions, 'account' | 'credentials'>;
+type Shared = Omit<AwsClientOptions, 'account' | 'credentials'> & {
+  /** Milliseconds by the servers' clocks; null before one was seen. */
+  readonly serverTime: () => number | null;
+};
 
 export interface Caller {
   readonly account: string;
@@ -103,9 +106,17 @@ export class AwsAccounts {
       ...this.#shared,
       account,
       credentials: async () => {
-        if (kept === null || kept.until < this.#shared.clock.now() + 60_000) {
+        const { clock, serverTime } = this.#shared;
+        if (kept === null || kept.until < clock.monotonic() + 60_000) {
           const value = await credentials();
-          kept = { value, until: value.expiration?.getTime() ?? Number.POSITIVE_INFINITY };
+          if (value.expiration === undefined) kept = { value, until: Number.POSITIVE_INFINITY };
+          else {
+            // Their end is a server's time: a machine whose clock is wrong would renew them for each call, or never. The SDK keeps them
+            // by its own clock.
+            const lasts = value.expiration.getTime() - (serverTime() ?? clock.now());
+            const expiration = new Date(clock.now() + lasts);
+            kept = { value: { ...value, expiration }, until: clock.monotonic() + lasts };
+          }
         }
         return kept.value;
       },

@@ -4,6 +4,7 @@ import { RoleliftError, textOf } from '../model/error.js';
 import type { JsonObject } from '../model/json.js';
 import { type Operation, operationOf } from '../model/operations.js';
 import type { AwsCallOptions, AwsService, AwsWriter } from '../model/ports.js';
+import { signedAnew } from './clock-skew.js';
 import type { Lanes } from './lanes.js';
 import { limitedSignal, retryAfter, type Verdict, withRetries } from './retry.js';
 
@@ -75,9 +76,11 @@ export class AwsClient implements AwsWriter {
       this.#options.signal,
       async () => {
         try {
-          return await client.send(new Command(withDates(input)), {
-            abortSignal: limitedSignal(this.#options.signal, this.#options.timeoutMs),
-          });
+          return await signedAnew(() =>
+            client.send(new Command(withDates(input)), {
+              abortSignal: limitedSignal(this.#options.signal, this.#options.timeoutMs),
+            }),
+          );
         } catch (thrown) {
           if (this.#options.signal.aborted) throw this.#options.signal.reason;
           throw awsError(thrown, service, name, operation, this.account, this.#options.clock.now());

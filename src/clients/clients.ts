@@ -73,6 +73,8 @@ export const createClients = async (options: ClientOptions): Promise<AllClients>
     onServerTime,
     ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
   };
+  const timeOfServers = (): number | null =>
+    serverTime === null ? null : Math.round(serverTime.at + (clock.monotonic() - serverTime.seen));
   const region =
     options.region ??
     process.env.AWS_REGION ??
@@ -86,7 +88,7 @@ export const createClients = async (options: ClientOptions): Promise<AllClients>
       accountProfiles: options.accountProfiles ?? {},
       accountRoles: options.accountRoles ?? {},
     },
-    { ...shared, region, ...(handler === undefined ? {} : { requestHandler: handler }) },
+    { ...shared, serverTime: timeOfServers, region, ...(handler === undefined ? {} : { requestHandler: handler }) },
     await homeCredentials(options),
   );
   const clusters = new Map<string, KubernetesWriter>();
@@ -121,7 +123,7 @@ export const createClients = async (options: ClientOptions): Promise<AllClients>
       return found;
     },
     aws: (account) => accounts.for(account),
-    serverTime: () => (serverTime === null ? null : Math.round(serverTime.at + (clock.monotonic() - serverTime.seen))),
+    serverTime: timeOfServers,
     caller: () => accounts.caller(),
     credentialsFor: (account) => accounts.credentialsFor(account),
     totals: () => lanes.totals(),

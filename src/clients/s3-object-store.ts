@@ -1,4 +1,5 @@
 import { RoleliftError, textOf } from '../model/error.js';
+import { signedAnew } from './clock-skew.js';
 
 export interface S3Options {
   readonly bucket: string;
@@ -50,7 +51,7 @@ export const s3ObjectStore = async (options: S3Options) => {
   const reading = async <T>(work: () => Promise<T>): Promise<T> => {
     for (let tries = 0; ; tries += 1) {
       try {
-        return await work();
+        return await signedAnew(work);
       } catch (thrown) {
         const status = statusOf(thrown);
         if (tries >= 4 || (status !== 0 && status < 500 && status !== 429)) throw thrown;
@@ -77,19 +78,18 @@ export const s3ObjectStore = async (options: S3Options) => {
       condition?: { readonly ifNoneMatch: '*' } | { readonly ifMatch: string },
     ): Promise<{ readonly etag: string } | 'conflict'> {
       try {
-        const answer = (await client.send(
-          new PutObjectCommand({
-            Bucket: options.bucket,
-            Key: key,
-            Body: body,
-            ContentType: 'application/json',
-            ...(condition === undefined
-              ? {}
-              : 'ifNoneMatch' in condition
-                ? { IfNoneMatch: '*' }
-                : { IfMatch: condition.ifMatch }),
-          }),
-        )) as Answer;
+        const input = {
+          Bucket: options.bucket,
+          Key: key,
+          Body: body,
+          ContentType: 'application/json',
+          ...(condition === undefined
+            ? {}
+            : 'ifNoneMatch' in condition
+              ? { IfNoneMatch: '*' }
+              : { IfMatch: condition.ifMatch }),
+        };
+        const answer = (await signedAnew(() => client.send(new PutObjectCommand(input)))) as Answer;
         return { etag: answer.ETag ?? '' };
       } catch (thrown) {
         if ([409, 412].includes(statusOf(thrown))) return 'conflict';

@@ -12,6 +12,7 @@ const shared = (clock: VirtualTime) => ({
   clock,
   signal: new AbortController().signal,
   onServerTime: () => undefined,
+  serverTime: () => null,
 });
 const clientOf = (clock = new VirtualTime()) =>
   new AwsClient({ ...shared(clock), account: '111122223333', credentials });

@@ -37,6 +37,7 @@ export interface Line {
   readonly step?: string;
   readonly exit?: number;
   readonly gate?: string;
+  readonly serverTime?: number | null;
 }
 
 export interface StandOptions {
