@@ -9,7 +9,6 @@ export const runbook = (plan: Plan, directory: string): string => {
   const moves = plan.moves.filter((move) => !move.blocked);
   const restarts = plan.steps.filter((step) => step.effect === 'disruptive').length;
   const handoffs = moves.filter((move) => move.delivery === 'handoff');
-  const undoOrder = undoSequence(plan).slice(0, 60);
   const here = visible(directory);
   const estimate = 30_000 + Math.ceil(restarts / 20) * 90_000;
   const lines = [
@@ -112,17 +111,46 @@ export const runbook = (plan: Plan, directory: string): string => {
       }),
     );
   }
-  lines.push(
-    '',
-    '## Undo, step by step',
-    '',
-    ...undoOrder.map(
-      (step, index) => `${index + 1}. ${markdownText(step.undo)} (\`${visible(step.id).replaceAll('`', "'")}\`)`,
-    ),
-  );
-  if (plan.steps.length > undoOrder.length)
-    lines.push('', `and ${plan.steps.length - undoOrder.length} more: rolelift show ${here} --json`);
+  lines.push(...undoLines(plan, here));
   return `${lines.join('\n')}\n`;
+};
+
+const mostMoves = 60;
+
+/** The kinds of each move in the order of their undo, and once what the undo of each kind does. */
+const undoLines = (plan: Plan, here: string): readonly string[] => {
+  const kinds = new Map<string | null, { readonly kind: string; times: number }[]>();
+  const examples = new Map<string, Plan['steps'][number][]>();
+  for (const step of undoSequence(plan)) {
+    const list = kinds.get(step.move) ?? [];
+    const last = list.at(-1);
+    if (last?.kind === step.kind) last.times += 1;
+    else list.push({ kind: step.kind, times: 1 });
+    kinds.set(step.move, list);
+    examples.set(step.kind, [...(examples.get(step.kind) ?? []), step]);
+  }
+  const chain = (move: string | null): string =>
+    (kinds.get(move) ?? []).map(({ kind, times }) => (times === 1 ? kind : `${kind} ×${times}`)).join(' → ');
+  const moves = plan.moves.filter(({ id }) => kinds.has(id)).reverse();
+  return [
+    '',
+    '## Undo, move by move',
+    '',
+    ...moves.slice(0, mostMoves).map(({ id }) => `- ${markdownText(id)}: ${chain(id)}`),
+    ...(moves.length > mostMoves
+      ? [`- and ${counted(moves.length - mostMoves, 'move')} more: rolelift show ${here} --json`]
+      : []),
+    ...(kinds.has(null) ? [`- shared, where nothing of the above is left that needs it: ${chain(null)}`] : []),
+    '',
+    'What the undo of each kind does:',
+    '',
+    ...[...examples].map(([kind, steps]) => {
+      const texts = new Set(steps.map(({ undo }) => undo));
+      const [first] = steps;
+      const of = texts.size === 1 ? '' : ` (of ${steps.length}: \`${visible(first?.id ?? '').replaceAll('`', "'")}\`)`;
+      return `- ${kind}: ${markdownText(first?.undo ?? '')}${of}`;
+    }),
+  ];
 };
 
 /** An order in which every step's undo comes after those that it waits for. */

@@ -7,6 +7,7 @@ import { plainStyle } from '../../src/model/style.js';
 import { leftData, leftText } from '../../src/report/left.js';
 import { progressOf, statusData, statusText } from '../../src/report/progress.js';
 import { reviewText } from '../../src/report/review.js';
+import { runbook } from '../../src/report/runbook.js';
 import { summaryText } from '../../src/report/summary.js';
 
 const plan = planSchema.parse(
@@ -102,5 +103,34 @@ describe('every screen', () => {
     expect(text).toMatch(/10 moves, 1 blocked; \d+ steps/);
     expect(text).toMatch(/blocked {2}marketing\/campaigns: RL101/);
     expect(text).toMatch(/storefront\/web .* hand-off to argocd/);
+  });
+});
+
+describe('the runbook', () => {
+  const part = (text: string, title: string): readonly string[] =>
+    (text.split(`## ${title}\n`)[1]?.split('\n## ')[0] ?? '').split('\n').filter((line) => line.startsWith('- '));
+
+  it('names every kind of step that an undo takes back, move by move, the shared ones last', () => {
+    const lines = part(runbook(plan, 'plans/example'), 'Undo, move by move');
+    const moves = plan.moves.filter(({ blocked }) => !blocked);
+    for (const { id } of moves) expect(lines.filter((line) => line.startsWith(`- ${id}: `))).toHaveLength(1);
+    expect(lines[moves.length]).toMatch(/^- shared.*: create-oidc-provider$/);
+    const kinds = new Set(plan.steps.map(({ kind }) => kind).filter((kind) => kind !== 'gate'));
+    expect(new Set(lines.slice(moves.length + 1).map((line) => line.split(/[- :]{2}/)[1]))).toEqual(kinds);
+  });
+
+  it('says how many moves it leaves out of a long list', () => {
+    const [move] = plan.moves;
+    const [step] = plan.steps.filter(({ kind }) => kind === 'add-trust-statement');
+    if (move === undefined || step === undefined) throw new Error('the example has no such step');
+    const many = Array.from({ length: 75 }, (_, index) => `move:shop/w${index}`);
+    const long = {
+      ...plan,
+      moves: many.map((id) => ({ ...move, id })),
+      steps: many.map((id) => ({ ...step, id: `${step.id}-${id}`, move: id, undoDependsOn: [] })),
+    };
+    const lines = part(runbook(long, 'p'), 'Undo, move by move');
+    expect(lines[59]).toBe('- move:shop/w15: add-trust-statement');
+    expect(lines[60]).toBe('- and 15 moves more: rolelift show p --json');
   });
 });
