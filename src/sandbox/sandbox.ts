@@ -1,22 +1,24 @@
 import { isObject, type JsonObject, textAt } from '../model/json.js';
 import { limitedAccess, limitedUser, userOfEksToken } from './access.js';
+import { accountView } from './account-view.js';
+import { canAttachAddresses } from './address-permission.js';
+import { type ApiCall, faulty, throttled } from './answers.js';
 import type { World } from './aws/account.js';
-import { contextOf, roleMay, userKey } from './aws/caller.js';
-import { effectiveAssociation } from './aws/eks-auth.js';
-import { AwsFault } from './aws/fault.js';
-import { Aws, refusal } from './aws/service.js';
-import { callerFor, type Estate } from './brokers/estate.js';
+import { userKey } from './aws/caller.js';
+import { Aws } from './aws/service.js';
+import type { Estate } from './brokers/estate.js';
 import { identityOfPod, type PodIdentity } from './brokers/pod-identity.js';
 import { canonicalAws } from './canonical-aws.js';
 import { realClock } from './clock.js';
-import type { AccountView, ClusterView, HttpRequest, HttpResponse, SandboxClock } from './contract.js';
+import type { ClusterView, HttpRequest, HttpResponse, SandboxClock } from './contract.js';
 import { control } from './control.js';
-import { ConnectionLost, type Fault, Faults } from './faults.js';
-import { addInstance, nodeObject, nodeObjects, worldOf } from './found-estate.js';
+import { ConnectionLost, Faults } from './faults.js';
+import { worldOf } from './found-estate.js';
+import { addInstance, nodeObject, nodeObjects } from './found-nodes.js';
 import { createCluster, type SimulatedCluster } from './kubernetes/cluster.js';
-import { Buckets, laneOf, throttle } from './lanes.js';
+import { Buckets, laneOf } from './lanes.js';
 import { Rights } from './rights.js';
-import { callerNamed, type Routed, routeOf } from './route.js';
+import { callerNamed, routeOf } from './route.js';
 import type { Scenario } from './scenario-schema.js';
 import { seed, versionText } from './seed.js';
 import type { Settings } from './settings.js';
@@ -157,7 +159,7 @@ export class Sandbox {
     if (wait > 0) await this.clock.sleep(wait, signal);
     signal.throwIfAborted();
     if (fault?.drop === 'before') throw new ConnectionLost('connection reset before the request was carried out');
-    const answer = this.#refused(routed, fault) ?? (await this.#carryOut(routed, request, signal, call));
+    const answer = faulty(routed, fault) ?? (await this.#carryOut(routed, request, signal, call));
     call.status = answer.status;
     if (fault?.drop === 'late') throw new ConnectionLost('the request was carried out and its answer lost');
     const date = new Date(Math.floor(this.clock.now() / 1000) * 1000).toUTCString();
@@ -165,13 +167,13 @@ export class Sandbox {
   }
 
   async #carryOut(
-    routed: Exclude<Routed, { to: 'control' }>,
+    routed: ApiCall,
     request: HttpRequest,
     signal: AbortSignal,
     call: ReturnType<Faults['note']>,
   ): Promise<HttpResponse> {
     const lane = laneOf(call.service, call.write);
-    if (!this.#buckets.admit(lane, this.settings.rates[lane], this.clock.now())) return this.#throttled(routed);
+    if (!this.#buckets.admit(lane, this.settings.rates[lane], this.clock.now())) return throttled(routed);
     if (this.faults.die(call, 'before')) throw new ConnectionLost('the caller was ended before its write');
     const answer =
       routed.to === 'aws' ? this.#answerAws(routed.call, request) : await this.#inner.cluster.handle(request, signal);
@@ -179,28 +181,10 @@ export class Sandbox {
     return answer;
   }
 
-  #answerAws(call: Extract<Routed, { to: 'aws' }>['call'], request: HttpRequest): HttpResponse {
+  #answerAws(call: Extract<ApiCall, { to: 'aws' }>['call'], request: HttpRequest): HttpResponse {
     const looks = ['LookupEvents', 'GetRole', 'GetServiceLastAccessedDetails'];
     if (looks.includes(call.operation)) this.#inner.uses.look(this.estate, this.scenario.cluster.region);
     return this.#inner.aws.handle(request, call);
-  }
-
-  #throttled(routed: Exclude<Routed, { to: 'control' }>): HttpResponse {
-    if (routed.to === 'aws') return refusal(routed.call.service, throttle(routed.call), 'sandbox-throttled');
-    return kubernetesRefusal(429, 'TooManyRequests', 'too many requests, please try again later', '1');
-  }
-
-  #refused(routed: Exclude<Routed, { to: 'control' }>, fault: Fault | null): HttpResponse | null {
-    if (fault === null || (fault.code === undefined && fault.status === undefined)) return null;
-    const status = fault.status ?? 500;
-    const message = fault.message ?? 'a fault that was asked for';
-    const answer =
-      routed.to === 'aws'
-        ? refusal(routed.call.service, new AwsFault(fault.code ?? 'ServiceFailure', status, message), 'sandbox-fault')
-        : kubernetesRefusal(status, fault.code ?? 'InternalError', message);
-    return fault.retryAfter === undefined
-      ? answer
-      : { ...answer, headers: { ...answer.headers, 'retry-after': fault.retryAfter } };
   }
 
   get estate(): Estate {
@@ -228,7 +212,7 @@ export class Sandbox {
 
   /** Whether new pods on that node can get addresses now: what the CNI's daemon there is allowed to do. */
   canAttachAddresses(node: string): boolean {
-    return canAttach(this.estate, node, this.scenario.cluster.ipFamily);
+    return canAttachAddresses(this.estate, node, this.scenario.cluster.ipFamily);
   }
 
   /** The whole state without what servers make up (ids, times, versions): equal estates have equal canonical states. */
@@ -256,11 +240,6 @@ export class Sandbox {
     this.#inner.cluster.put({ ...object, status: { ...status, conditions: [] } });
   }
 
-  /** Whether a new pod on that node would get an address now. */
-  givesAddresses(node: string): boolean {
-    return canAttach(this.estate, node, this.scenario.cluster.ipFamily);
-  }
-
   /** Ends timers and open watches. */
   stop(): void {
     this.#inner.cluster.stop();
@@ -275,7 +254,7 @@ export class Sandbox {
     this.#limits = access.objects;
     const cluster = createCluster({
       clock: this.clock,
-      account: this.#accountView(() => this.#inner ?? { world, cluster: null }),
+      account: accountView(scenario, () => this.#inner ?? { world, cluster: null }),
       issuer: scenario.cluster.issuer,
       version: versionText(scenario.cluster.version),
       users: access.users,
@@ -298,7 +277,7 @@ export class Sandbox {
     if (this.#authorise !== null) world.rights = this.rights;
     const cluster = from.cluster.fork(
       this.clock,
-      this.#accountView(() => this.#inner ?? { world, cluster: null }),
+      accountView(this.scenario, () => this.#inner ?? { world, cluster: null }),
     );
     return { world, cluster, aws: this.#aws(world, cluster), uses: new Uses(from.uses) };
   }
@@ -321,27 +300,6 @@ export class Sandbox {
       },
     });
   }
-
-  #accountView(inner: () => { readonly world: World; readonly cluster: SimulatedCluster | null }): AccountView {
-    return {
-      associationFor: (namespace, serviceAccount) => {
-        const found = effectiveAssociation(inner().world, namespace, serviceAccount);
-        return found === null ? null : { id: found.association.id, roleArn: found.association.role };
-      },
-      canAttachAddresses: (node) => {
-        const { world, cluster } = inner();
-        return cluster === null || canAttach({ world, view: cluster }, node, this.scenario.cluster.ipFamily);
-      },
-      callerIdentity: (pod) => {
-        const { world, cluster } = inner();
-        if (cluster === null) return { error: 'not yet' };
-        const [container] = identityOfPod({ world, view: cluster }, pod).containers.slice(-1);
-        const role = world.role(container?.role ?? '');
-        if (role === undefined) return { error: `Unable to locate credentials. ${container?.error ?? ''}`.trim() };
-        return { arn: callerFor({ world, view: cluster }, role, 'botocore-session-0').arn };
-      },
-    };
-  }
 }
 
 /** What a limited user has once nothing is limited any more. */
@@ -352,41 +310,6 @@ const everything: JsonObject = {
   roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' },
   subjects: [{ kind: 'User', apiGroup: 'rbac.authorization.k8s.io', name: limitedUser.name }],
 };
-
-const cniActions = {
-  ipv4: ['ec2:CreateNetworkInterface', 'ec2:AttachNetworkInterface', 'ec2:AssignPrivateIpAddresses'],
-  ipv6: ['ec2:AssignIpv6Addresses'],
-} as const;
-
-/** Whether the CNI's daemon on a node may do what giving out addresses takes, with the role that it has there. No daemon: not its business. */
-const canAttach = (estate: Estate, node: string, family: 'ipv4' | 'ipv6'): boolean => {
-  const daemon = estate.view
-    .list('v1', 'Pod', 'kube-system')
-    .find(
-      (pod) => textAt(pod, 'metadata', 'labels', 'k8s-app') === 'aws-node' && textAt(pod, 'spec', 'nodeName') === node,
-    );
-  if (daemon === undefined) return true;
-  const identity = identityOfPod(estate, daemon);
-  const arn = identity.containers.find((each) => each.container === 'aws-node')?.role ?? identity.role;
-  const role = arn === null ? undefined : estate.world.role(arn);
-  if (role === undefined) return false;
-  const context = contextOf(callerFor(estate, role, 'aws-node'));
-  return cniActions[family].every((action) => roleMay(estate.world, role, action, '*', context) === 'allow');
-};
-
-const kubernetesRefusal = (status: number, reason: string, message: string, retryAfter?: string): HttpResponse => ({
-  status,
-  headers: { 'content-type': 'application/json', ...(retryAfter === undefined ? {} : { 'retry-after': retryAfter }) },
-  body: JSON.stringify({
-    kind: 'Status',
-    apiVersion: 'v1',
-    metadata: {},
-    status: 'Failure',
-    message,
-    reason,
-    code: status,
-  }),
-});
 
 const decoded = (body: string): string => {
   try {

@@ -49,7 +49,7 @@ export const nodesOf = (sandbox: Sandbox): readonly string[] =>
 /** What is wrong with the network now: nodes that are not Ready, or that could give a new pod no address. */
 export const networkFaults = (sandbox: Sandbox): readonly string[] => [
   ...nodesOf(sandbox)
-    .filter((node) => !sandbox.givesAddresses(node))
+    .filter((node) => !sandbox.canAttachAddresses(node))
     .map((node) => `${node} gives no addresses`),
   ...sandbox.view
     .list('v1', 'Node')
