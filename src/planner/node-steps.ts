@@ -5,11 +5,13 @@ import type { PlanOptions } from '../model/options.js';
 import { parseRoleArn } from '../model/resource.js';
 import { agentStep, associationStep } from './association-steps.js';
 import { type Identity, type StepDraft, stepId, workloadKey } from './draft.js';
-import { annotateStep, proveStep, restartStep, undoneAfter, useGate, usersOf } from './move-steps.js';
-import type { Detachment, NodeIntent } from './nodes.js';
+import { undoneAfter } from './move-steps.js';
+import type { Detachment } from './node-policies.js';
+import type { NodeIntent } from './nodes.js';
 import type { Intent } from './proposals.js';
 import { roleSteps } from './role-steps.js';
 import { providerStep, trustSteps } from './trust-steps.js';
+import { annotateStep, proveStep, restartStep, useGate, usersOf } from './workload-steps.js';
 
 const ids = (drafts: readonly StepDraft[]): readonly string[] => drafts.map((draft) => draft.id);
 

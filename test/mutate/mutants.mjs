@@ -10,11 +10,7 @@ export const mutants = [
     name: 'H1: trust is undone before the pods that need it',
     file: 'src/planner/move-steps.ts',
     edits: [
-      ['          : undoneAfter(step, ids(prove)),\n    ),\n    ...own', '          : step,\n    ),\n    ...own'],
-      [
-        "        ? undoneAfter(step, ids(prove))\n        : step.kind === 'create",
-        "        ? step\n        : step.kind === 'create",
-      ],
+      ['aws.filter(({ kind }) => kind !== step.kind) : prove),', 'aws.filter(({ kind }) => kind !== step.kind) : []),'],
     ],
     tests: ['test/planner/kiam-to-irsa.test.ts'],
   },
@@ -89,8 +85,8 @@ export const mutants = [
     file: 'src/trust/document.ts',
     edits: [
       [
-        "  return [...minified(document.is === 'document' ? document.text : text)].length;",
-        "  return [...(document.is === 'document' ? document.text : text)].length;",
+        "  return codePoints(minified(document.is === 'document' ? document.text : text));",
+        "  return codePoints(document.is === 'document' ? document.text : text);",
       ],
     ],
     tests: ['test/trust/document.test.ts'],
