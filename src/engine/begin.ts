@@ -1,10 +1,10 @@
 import { RoleliftError } from '../model/error.js';
-import type { Caller, JournalEntry, RunState } from '../model/journal.js';
+import type { Caller, JournalEntry } from '../model/journal.js';
 import type { JsonObject } from '../model/json.js';
 import { type Plan, planDigest } from '../model/plan.js';
-import { parseRoleArn } from '../model/resource.js';
 import type { AnyRun } from './run.js';
 import type { Session } from './session.js';
+import { strangeRecord } from './strange-record.js';
 
 /** Refuses, before anything, a plan that is not what it was, another cluster, another account, another plan's journal (exit 4). */
 export const checkPlace = async (run: AnyRun): Promise<{ readonly caller: Caller }> => {
@@ -32,7 +32,7 @@ export const checkPlace = async (run: AnyRun): Promise<{ readonly caller: Caller
       `it tells of ${journal.state.plan}, the plan is ${plan.digest}`,
       'Put the plan back that it was begun with, or use another directory.',
     );
-  const strange = strangeRecord(plan as Plan, journal.state);
+  const strange = strangeRecord(plan as Plan, run.registry, journal.state);
   if (strange !== null)
     throw refuse(
       'RL621',
@@ -56,34 +56,6 @@ export const checkPlace = async (run: AnyRun): Promise<{ readonly caller: Caller
       'Use credentials of the account that was planned.',
     );
   return { caller: here.caller };
-};
-
-/**
- * What a journal may not hold: steps of no plan of ours, and pre-images with a role that the plan never speaks of. An undo writes
- * pre-images back, so whoever could forge one could give a role away. Null where nothing is strange.
- */
-const strangeRecord = (plan: Plan, state: RunState): string | null => {
-  const ids = new Set(plan.steps.map(({ id }) => id));
-  let known: ReadonlySet<string> | null = null;
-  for (const [id, step] of state.steps) {
-    if (!ids.has(id)) return `the plan has no step ${id}`;
-    for (const role of rolesIn('preimage' in step ? step.preimage : null)) {
-      // Documents are compared as documents by their steps; here are the values that stand alone.
-      known ??= rolesIn([plan.moves, plan.steps.map(({ params, before }) => [params, before])]);
-      if (!known.has(role)) return `the pre-image of ${id} holds ${role}, which the plan does not know`;
-    }
-  }
-  return null;
-};
-
-/** Texts that are the ARN of a role, as a whole. */
-const rolesIn = (value: unknown, found = new Set<string>(), depth = 0): ReadonlySet<string> => {
-  if (typeof value === 'string') {
-    if (parseRoleArn(value) !== null) found.add(value);
-  } else if (depth < 12 && typeof value === 'object' && value !== null) {
-    for (const inner of Object.values(value)) rolesIn(inner, found, depth + 1);
-  }
-  return found;
 };
 
 /** The first line of a plan's journal: which plan, which cluster, who began. */

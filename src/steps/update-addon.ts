@@ -68,6 +68,15 @@ const restored = (step: AddonStep, live: Config, before: Config): Config => {
   };
 };
 
+/** The part that the step itself writes: others' associations are not its business. */
+const ownPart = (step: AddonStep, config: Config): Config => ({
+  role: step.params.serviceAccountRoleArn === null ? null : config.role,
+  associations: config.associations.filter((one) => ownAccounts(step).has(one.serviceAccount)),
+});
+/** The configuration as planning saw it; null where the plan does not tell. */
+const planned = (step: AddonStep): Config | null =>
+  at(step.before, 'associations') === undefined ? null : recorded({ addon: { value: step.before } });
+
 /** Everything present is resent: what UpdateAddon is not told it may drop; conflicts are preserved (K12 of the semantics). */
 const input = ({ params }: AddonStep, config: Config, version: string | null): JsonObject => ({
   clusterName: params.cluster,
@@ -153,7 +162,29 @@ export const updateAddon = defineStep<UpdateAddonParams>({
   locks: ({ params }) => [
     refKey({ api: 'eks', kind: 'Addon', account: params.account, name: `${params.cluster}/${params.addon}` }),
   ],
-  preconditions: async () => [],
+  async preconditions(ctx, step) {
+    const { account, cluster, addon } = step.params;
+    const live = await readAddon(ctx.aws(account), cluster, addon);
+    const before = planned(step);
+    if (live === null || before === null) return [];
+    const found = ownPart(step, configOf(live));
+    const fits = [before, wanted(step, configOf(live))].some((one) => sameConfig(ownPart(step, one), found));
+    const told = ({ role, associations }: Config): JsonObject => ({
+      serviceAccountRoleArn: role,
+      podIdentityAssociations: associations.map((one) => ({ ...one })),
+    });
+    return fits
+      ? []
+      : [
+          {
+            subject: { kind: 'Addon', account, name: `${cluster}/${addon}` },
+            field: 'role and associations',
+            expected: told(ownPart(step, before)),
+            found: told(found),
+            by: null,
+          },
+        ];
+  },
 
   async observe(ctx, step): Promise<Observation> {
     const { account, cluster, addon } = step.params;
@@ -210,7 +241,8 @@ export const updateAddon = defineStep<UpdateAddonParams>({
     const live = await readAddon(ctx.aws(account), cluster, addon);
     if (live === null) return { is: 'done', how: 'gone', note: 'the add-on is not there any more' };
     const now = configOf(live);
-    const before = recorded(record.preimage) ?? recorded({ addon: { value: step.before } });
+    // The step begins only where its part is as the plan saw it: a record that says otherwise is not ours.
+    const before = planned(step) ?? recorded(record.preimage);
     if (before === null || sameConfig(before, wanted(step, before)))
       return { is: 'done', how: 'kept', note: 'the add-on had this role before' };
     const target = restored(step, now, before);

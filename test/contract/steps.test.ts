@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { strangeRecord } from '../../src/engine/strange-record.js';
+import type { JournalState } from '../../src/journal/fold.js';
 import { isObject, type Json, type JsonObject } from '../../src/model/json.js';
 import { operations } from '../../src/model/operations.js';
+import type { Plan, Step } from '../../src/model/plan.js';
 import { refKey } from '../../src/model/resource.js';
 import { registry } from '../../src/steps/registry.js';
 import type { Change, UndoRecord, Use, WriteCtx } from '../../src/steps/step.js';
@@ -53,6 +56,36 @@ const matches = (seen: Seen, change: Change): boolean => {
     paths(change.body).some((told) => told.startsWith(path) || path.startsWith(told)),
   );
 };
+
+const planOf = (step: Step): Plan => ({ id: 'plan', moves: [], steps: [step] }) as unknown as Plan;
+const journalOf = (step: Step, preimage: JsonObject): JournalState =>
+  ({
+    steps: new Map([[step.id, { is: 'applied', preimage }]]),
+    preimages: new Map([[step.id, { seq: 7, preimage }]]),
+  }) as unknown as JournalState;
+
+const forgedRole = 'arn:aws:iam::111122223333:role/forged';
+const forgedValues = (value: Json | undefined): readonly Json[] => {
+  if (Array.isArray(value))
+    return [
+      [...value, 'forged'],
+      [...value, { serviceAccount: 'api', roleArn: forgedRole }],
+    ];
+  if (typeof value !== 'string' || !value.startsWith('{')) return ['forged', forgedRole];
+  const document = JSON.parse(value) as JsonObject;
+  const more = { Sid: 'forged', Effect: 'Allow', Action: '*', Resource: '*' };
+  return [JSON.stringify({ ...document, Statement: [...(document.Statement as Json[]), more] })];
+};
+/** A pre-image with one place of it forged, for each place. */
+const forgeries = (value: JsonObject, at = ''): readonly { readonly place: string; readonly preimage: JsonObject }[] =>
+  Object.entries(value).flatMap(([key, inner]) => {
+    const place = `${at}/${key}`;
+    const put = (forged: Json) => ({ place, preimage: { ...value, [key]: forged } });
+    if (isObject(inner) && typeof inner.present === 'boolean' && !isObject(inner.value))
+      return forgedValues(inner.value).map((forged) => put({ present: true, value: forged }));
+    if (isObject(inner)) return forgeries(inner, place).map((one) => ({ ...put(one.preimage), place: one.place }));
+    return typeof inner === 'boolean' ? [] : forgedValues(inner ?? undefined).map(put);
+  });
 
 it('has a sample for every kind, and no sample without a kind', () => {
   expect(Object.keys(samples).sort()).toEqual([...registry.keys()].sort());
@@ -144,6 +177,21 @@ describe.each([...registry.values()].map((kind) => [kind.kind, kind] as const))(
     world.loseAnswerOf = 0;
     expect((await kind.apply(ctx, step)).is).toBe('done');
     expect(world.state()).toEqual(straight.state());
+  });
+
+  it('writes nothing that somebody put into its pre-image', async () => {
+    const { preimage: found } = await worldAfterApply();
+    expect(strangeRecord(planOf(step), registry, journalOf(step, found))).toBe(null);
+    // A mark of ours may say anything: nobody gains by it.
+    for (const { place, preimage } of forgeries(found).filter((one) => !one.place.includes('rolelift.dev'))) {
+      const { world, ctx } = await worldAfterApply();
+      if (strangeRecord(planOf(step), registry, journalOf(step, preimage)) !== null) continue;
+      sample.beforeUndo?.(world);
+      world.writes.length = 0;
+      await kind.undo(ctx, step, record(preimage)).catch(() => undefined);
+      const bodies = storing(world.writes).map((seen) => (seen.api === 'aws' ? seen.input : seen.body));
+      expect(JSON.stringify(bodies), place).not.toContain('forged');
+    }
   });
 
   it('leaves alone what another hand did meanwhile', async () => {

@@ -139,6 +139,18 @@ const journalAttacks: readonly {
     says: /RL621.*kiam-server/s,
   },
   {
+    title: "another role's name, which the broker would resolve, in a pre-image",
+    seal: true,
+    edit: (events) => {
+      const step = 'remove-pod-annotation';
+      const started: unknown = events.find((event) => event.type === 'started' && String(event.step).startsWith(step));
+      const { fields } = (started as { preimage: { fields: Record<string, unknown> } }).preimage;
+      const pointer = Object.keys(fields).find((one) => one.endsWith('iam.amazonaws.com~1role')) as string;
+      fields[pointer] = { present: true, value: 'orders-checkout' };
+    },
+    says: /RL621.*remove-pod-annotation:payments.*line\s+\d+.*orders-checkout/s,
+  },
+  {
     title: 'a step of no plan',
     seal: true,
     edit: (events) => {
@@ -237,8 +249,8 @@ describe('what somebody else wrote', () => {
   }, 120_000);
 
   it('in a journal is refused with the place, and nothing is undone', async () => {
-    const done = await run('apply', 'plans/p', '--yes', '--json');
-    expect(done.code, done.err).toBe(3);
+    const done = await run('apply', 'plans/p', '--yes', '--json', '--soak', '0s', '--accept-unproven', 'all');
+    expect(done.code, done.err).toBe(0);
     const before = await writes();
     const answers = await Promise.all(
       journalAttacks.map(({ title, seal, edit, says }, index) =>
