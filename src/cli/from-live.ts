@@ -1,15 +1,9 @@
 import path from 'node:path';
 import type { AllClients } from '../clients/clients.js';
-import { journalHeader } from '../engine/begin.js';
-import type { Journal } from '../journal/journal.js';
-import { byText } from '../model/canonical.js';
-import type { Inventory } from '../model/inventory.js';
-import type { Caller } from '../model/journal.js';
-import { type JsonObject, listAt, textAt, textsAt } from '../model/json.js';
 import { visible } from '../model/text.js';
-import { marks } from '../model/words.js';
-import { earlierTemplate } from '../verify/earlier-templates.js';
-import { type MarkedPlan, type MarkReads, planFromMarks, plansInMarks } from '../verify/from-marks.js';
+import { type MarkedPlan, planFromMarks, plansInMarks } from '../verify/from-marks.js';
+import { readMarks } from '../verify/mark-reads.js';
+import { writeMarkedJournal } from '../verify/marked-journal.js';
 import { ourStatements } from '../verify/our-statements.js';
 import { callsText } from './calls-text.js';
 import type { RollbackArguments } from './commands/rollback.js';
@@ -27,62 +21,6 @@ import { toolName } from './version.js';
 /** Stands for plans whose marks name none: statements in trust policies, where nothing else was done yet. */
 const nameless = 'unknown';
 
-const bindingsOf = async (clients: AllClients): Promise<MarkReads['bindings']> => {
-  const found: { plan: string; params: JsonObject }[] = [];
-  const ours = { labelSelector: `${marks.managedBy}=${marks.managedByValue}` };
-  for (const kind of ['RoleBinding', 'ClusterRoleBinding'])
-    for await (const object of clients.kubernetes().list('rbac.authorization.k8s.io/v1', kind, ours)) {
-      const plan = textsAt(object, 'metadata', 'annotations')[marks.plan];
-      const subject = listAt(object, 'subjects').find((one) => textAt(one, 'kind') === 'ServiceAccount');
-      const name = textAt(object, 'metadata', 'name');
-      if (plan === undefined || subject === undefined || name === undefined) continue;
-      found.push({
-        plan,
-        params: {
-          binding: { kind, namespace: textAt(object, 'metadata', 'namespace') ?? null, name },
-          of: { kind, name },
-          roleRef: {
-            apiGroup: textAt(object, 'roleRef', 'apiGroup') ?? '',
-            kind: textAt(object, 'roleRef', 'kind') ?? '',
-            name: textAt(object, 'roleRef', 'name') ?? '',
-          },
-          subject: { namespace: textAt(subject, 'namespace') ?? '', name: textAt(subject, 'name') ?? '' },
-        },
-      });
-    }
-  return found.sort((one, other) => byText(JSON.stringify(one), JSON.stringify(other)));
-};
-
-const readMarks = async (clients: AllClients, inventory: Inventory): Promise<MarkReads> => {
-  const earlier = new Map<string, NonNullable<Awaited<ReturnType<typeof earlierTemplate>>>>();
-  for (const workload of inventory.workloads) {
-    const mark = workload.template.annotations[marks.restart];
-    if (mark === undefined || !mark.includes('/')) continue;
-    const before = await earlierTemplate(clients.kubernetes(), workload, mark.slice(0, mark.indexOf('/')));
-    const { kind, namespace, name } = workload.ref;
-    if (before !== null) earlier.set(`${kind}/${namespace ?? ''}/${name}`, before);
-  }
-  return { earlier, bindings: await bindingsOf(clients) };
-};
-
-/** The lines that a journal of that plan would hold had nothing gone wrong: what its undo begins from. */
-const seed = async (journal: Journal, { plan, preimages }: MarkedPlan, caller: Caller): Promise<void> => {
-  await journal.append(journalHeader(plan, caller));
-  await journal.append({
-    type: 'run-started',
-    command: 'apply',
-    options: { fromLive: true },
-    caller,
-    holder: holderName(),
-    tool: toolName(),
-  });
-  for (const { id } of plan.steps) {
-    await journal.append({ type: 'started', step: id, attempt: 1, preimage: preimages.get(id) ?? {} });
-    await journal.append({ type: 'applied', step: id, output: {} });
-  }
-  await journal.append({ type: 'run-ended', exit: 0 });
-};
-
 /**
  * Last resort (H5): undoes what carries our marks, in H1's order, without plan and journal. Asks the identity model first (H2) as
  * any rollback does, writes a journal of its own, and prints what it cannot restore.
@@ -93,7 +31,7 @@ export const rollbackFromLive = async (session: Session, options: RollbackArgume
   const clients = await connectTo(session, lost.signal);
   const who = await identify(clients);
   const inventory = await scanLive(session, clients, { sharing: false });
-  const reads = await readMarks(clients, inventory);
+  const reads = await readMarks(clients.kubernetes(), inventory);
   const named = plansInMarks(inventory, reads);
   const ids = named.length > 0 || !ourStatements(inventory).some(({ ours }) => ours) ? named : [nameless];
   if (ids.length === 0) {
@@ -158,7 +96,8 @@ const undoMarked = async (
     command: 'rollback',
   });
   try {
-    if (opened.journal.state.lastSeq === 0) await seed(opened.journal, marked, who.caller);
+    if (opened.journal.state.lastSeq === 0)
+      await writeMarkedJournal(opened.journal, marked, { caller: who.caller, holder: holderName(), tool: toolName() });
     const here = shownPath(directory);
     const result = await undoRun(
       {

@@ -15,6 +15,7 @@ import { moveSteps } from './move-steps.js';
 import { nodeSteps } from './node-steps.js';
 import { nodeIntents } from './nodes.js';
 import { inOrder } from './order.js';
+import { planCluster } from './plan-cluster.js';
 import { type Intent, propose } from './proposals.js';
 import { riskOf } from './risk.js';
 import { withTrustRetirement } from './trust-retirement.js';
@@ -149,21 +150,7 @@ const clusterOf = (estate: Estate, options: PlanOptions): Plan['cluster'] => {
   const { cluster, oidcProviders } = estate.inventory;
   const issuer = options.oidcIssuer ?? cluster.oidcIssuers[0] ?? '';
   const arn = `arn:${cluster.partition}:iam::${cluster.accountId}:oidc-provider/${issuer.replace(/^https:\/\//, '')}`;
-  return {
-    kind: cluster.kind,
-    name: cluster.name,
-    arn: cluster.arn,
-    accountId: cluster.accountId,
-    region: cluster.region,
-    partition: cluster.partition,
-    kubernetesVersion: cluster.kubernetesVersion,
-    platformVersion: cluster.platformVersion,
-    oidcIssuer: issuer,
-    oidcProviderArn: oidcProviders.some((provider) => provider.arn === arn) ? arn : null,
-    ipFamily: cluster.ipFamily,
-    server: cluster.server,
-    uid: cluster.uid,
-  };
+  return planCluster(cluster, issuer, oidcProviders.some((provider) => provider.arn === arn) ? arn : null);
 };
 
 /** The guard's findings with ids that no rule's finding has; those of several moves about one role become one. */

@@ -80,13 +80,23 @@ const clientsOf = (
     accountRoles: accountRoles ?? {},
   });
 
-const scanOptions = (estate: Estate) => ({
+export const scanOptions = (estate: Estate) => ({
   context: 'sandbox',
   server,
   region: estate.scenario.cluster.region,
   managementContext: 'twin',
   accounts: Object.fromEntries(Object.entries(estate.accountRoles ?? {}).map(([id, role]) => [id, `role:${role}`])),
 });
+
+/** Reads a world with clients of its own. */
+export const look = <T>(
+  estate: Estate,
+  moment: Moment,
+  read: (clients: Awaited<ReturnType<typeof createClients>>) => Promise<T>,
+): Promise<T> =>
+  moment.clock.drive(
+    clientsOf(moment, estate.accountRoles, (request, signal) => moment.sandbox.handle(request, signal)).then(read),
+  );
 
 const warmed = new Map<string, Promise<unknown>>();
 /** The SDK loads parts of itself when they are first used; on a virtual clock that must have happened before. */
@@ -115,14 +125,7 @@ export const begin = async (estate: Estate): Promise<{ readonly moment: Moment; 
   const sandbox = createSandbox({ scenario: estate.scenario, clock });
   await clock.advance(60_000);
   const moment: Moment = { sandbox, clock, store: memoryStore() };
-  const inventory = await clock.drive(
-    (async () => {
-      const clients = await clientsOf(moment, estate.accountRoles, (request, signal) =>
-        sandbox.handle(request, signal),
-      );
-      return scan(clients, scanOptions(estate));
-    })(),
-  );
+  const inventory = await look(estate, moment, (clients) => scan(clients, scanOptions(estate)));
   const made = makePlan(
     inventory,
     { ...defaultPlanOptions, ...estate.options },
@@ -293,17 +296,10 @@ export const actorOf = (estate: Estate, plan: Plan): Actor => ({ estate, plan, r
 
 /** What `apply` would refuse now because a fresh plan has it no more (H21). */
 export const refusedNow = async (actor: Actor, moment: Moment): Promise<readonly string[]> => {
-  const { sandbox, clock, store } = forkOf(moment);
-  const inventory = await clock.drive(
-    (async () => {
-      const clients = await clientsOf({ sandbox, clock, store }, actor.estate.accountRoles, (request, signal) =>
-        sandbox.handle(request, signal),
-      );
-      return scan(clients, scanOptions(actor.estate));
-    })(),
-  );
+  const there = forkOf(moment);
+  const inventory = await look(actor.estate, there, (clients) => scan(clients, scanOptions(actor.estate)));
   const added = new Set(actor.estate.first?.map(({ id }) => id));
-  return [...refusedSteps(inventory, actor.plan, fold(store.events))]
+  return [...refusedSteps(inventory, actor.plan, fold(there.store.events))]
     .filter(([id]) => !added.has(id))
     .map(([, { message, cause }]) => `${message}: ${cause}`);
 };

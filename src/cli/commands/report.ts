@@ -1,7 +1,7 @@
 import { plan as makePlan } from '../../planner/plan.js';
 import { type Alarm, type LeftView, leftData, leftMarkdown, leftText } from '../../report/left.js';
 import { stillDepends } from '../../verify/depends.js';
-import { lostStatements } from '../../verify/marks.js';
+import { lostStatements } from '../../verify/lost-statements.js';
 import { connectTo, scanLive } from '../live.js';
 import { type PlanArguments, planOptionsOf } from '../plan-options.js';
 import { type GlobalOptions, openSession } from '../session.js';
