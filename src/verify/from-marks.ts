@@ -9,6 +9,7 @@ import { MarkedDraft, type MarkedMove } from './marked-draft.js';
 import { addGround } from './marked-ground.js';
 import { addMoves } from './marked-moves.js';
 import { ordered } from './marked-order.js';
+import { targetsOf } from './our-statements.js';
 
 /** What one plan left behind, as a plan whose undo takes it away, and what it cannot take away. */
 export interface MarkedPlan {
@@ -49,6 +50,10 @@ export const planFromMarks = (inventory: Inventory, id: string, reads: MarkReads
   for (const arn of [...created].sort(byText))
     draft.left.push(
       `role ${arn} was made by this plan and is kept: policies on it carry no mark; delete it once nobody uses it`,
+    );
+  for (const { sid, role, letsIn } of targetsOf(inventory, created))
+    draft.left.push(
+      `statement ${sid} of role ${role} lets ${letsIn} in and is kept with it; take it out with the role`,
     );
   draft.left.push(
     'policies that were taken off node roles, a broker taken out of a trust policy, and changed add-ons leave no mark',

@@ -1,7 +1,7 @@
 import { byText } from '../model/canonical.js';
 import type { Inventory } from '../model/inventory.js';
 import { isObject, type JsonObject } from '../model/json.js';
-import { parseTrust } from '../trust/document.js';
+import { parseTrust, principalsOf } from '../trust/document.js';
 import { isOurs } from '../trust/statement.js';
 
 /** One service account that a statement of ours lets in. */
@@ -39,6 +39,23 @@ const withOnly = (statement: JsonObject, operator: string, key: string, value: s
   const all = statement.Condition as JsonObject;
   return { ...statement, Condition: { ...all, [operator]: { ...(all[operator] as JsonObject), [key]: value } } };
 };
+
+/** Roles that let one of these roles in by a statement of ours, as the target of a chain does (H15). */
+export const targetsOf = (
+  inventory: Inventory,
+  roles: ReadonlySet<string>,
+): readonly { readonly sid: string; readonly role: string; readonly letsIn: string }[] =>
+  inventory.roles.flatMap((role) => {
+    const document = parseTrust(role.trust);
+    if (document.is !== 'document') return [];
+    return document.statements
+      .filter(isOurs)
+      .flatMap((statement) =>
+        (principalsOf(statement.Principal).get('AWS') ?? [])
+          .filter((arn) => roles.has(arn))
+          .map((letsIn) => ({ sid: String(statement.Sid), role: role.arn, letsIn })),
+      );
+  });
 
 /** Every service account that some role lets in by a statement of ours, in the order of roles and names. */
 export const ourStatements = (inventory: Inventory): readonly OurStatement[] => {

@@ -62,6 +62,15 @@ describe('a plan put together from marks', () => {
     expect(textOf(moment.sandbox)).toContain(`"${made[0]}"`);
   });
 
+  it('names the trust that a role of another account keeps for a role that the plan made', async () => {
+    const { plan, inventory, reads } = await lost(estateOf('a role of another account'));
+    const { left } = planFromMarks(inventory, plan.id, reads, true);
+    const kept = left.filter((text) =>
+      /^statement Rolelift\w+ of role arn:aws:iam::\d+:role\/api lets arn:/.test(text),
+    );
+    expect(kept.length).toBeGreaterThan(0);
+  });
+
   it('undoes nothing of another plan', async () => {
     const { inventory, reads } = await lost(split);
     expect(planFromMarks(inventory, 'another', reads, false).plan.steps).toEqual([]);
