@@ -1,12 +1,12 @@
 import type { Inventory } from '../model/inventory.js';
-import { type JsonObject, listAt, textAt } from '../model/json.js';
+import { type JsonObject, textAt } from '../model/json.js';
 import type { Plan } from '../model/plan.js';
-import type { Stage } from '../model/words.js';
 import type { PodIdentity } from '../sandbox/brokers/pod-identity.js';
 import { podView } from '../scan/pod-view.js';
 import { accessOf } from './access.js';
 import { Beginning, gotBy } from './beginning.js';
 import { objectOf, ownerTitle, podFromTemplate, type Subject, subjectsOf } from './estate-subjects.js';
+import { changes, disagreement, type Phase, said } from './judgement.js';
 import { keysReadFor } from './keys-read.js';
 import type { IdentityModel } from './model.js';
 import { Reread } from './reread.js';
@@ -20,8 +20,6 @@ export interface Violation {
   readonly subject: string;
   readonly move: string | null;
 }
-
-export type Phase = Stage | 'rollback';
 
 export interface WatchOptions {
   readonly plan: Plan;
@@ -230,8 +228,7 @@ export class Watch {
     if (!this.#asksAll && last?.spec === pod['spec'] && last?.writes === this.#writes) return;
     this.#asked.set(key, { spec: pod['spec'], writes: this.#writes });
     const identity = this.#ask(pod);
-    this.#judge(subject, node, identity, `pod ${key}`);
-    this.#compare(subject, node, pod, identity, `pod ${key}`);
+    this.#hold(subject, node, pod, identity, `pod ${key}`);
   }
 
   /** A pod that would be created at this moment, wherever it can make a difference. */
@@ -249,8 +246,7 @@ export class Watch {
     for (const node of this.#nodesFor(subject)) {
       this.answers += 1;
       const identity = sandbox.identityOfNew({ object: pod, node });
-      this.#judge(subject, node, identity, 'a pod that is created at this moment');
-      this.#compare(subject, node, pod, identity, 'a pod that is created at this moment');
+      this.#hold(subject, node, pod, identity, 'a pod that is created at this moment');
     }
   }
 
@@ -266,53 +262,17 @@ export class Watch {
     return [...nodes];
   }
 
-  #judge(subject: Subject, node: string, identity: PodIdentity, which: string): void {
+  #hold(subject: Subject, node: string, pod: JsonObject, identity: PodIdentity, which: string): void {
     const before = this.#start.had(subject, node);
-    if (before === null) return;
-    const { move } = subject;
-    const others = new Set([...before.values()].map(({ role }) => role));
-    const to = move?.to != null && this.phase !== 'prepare' ? [move.to.role, move.to.associationRole] : [];
-    // Where nothing may change, the same role from another source is a change: the new way is in force too early (H6).
-    const mayChange = to.length > 0;
-    for (const { container, role, source, error } of identity.containers) {
-      const had = before.get(container) ?? { role: null, source: 'none' };
-      if (role === had.role && (mayChange || source === had.source || role === null)) continue;
-      if (role !== null && to.includes(role)) continue;
-      if (!before.has(container) && others.has(role)) continue;
-      const why = error === null ? '' : ` (${error})`;
-      const kept = `${said([had.role])} from ${had.source}`;
-      const may =
-        move === null
-          ? `it is no part of any move and had ${kept}`
-          : this.phase === 'prepare'
-            ? `nothing that runs may change in prepare, and it had ${kept}`
-            : `it may have ${said([had.role, move.to?.role ?? null])}`;
-      this.#wrong(
-        subject,
-        `${subject.title}: ${which}, container ${container}, gets ${said([role])} from ${source}${why}: ${may}`,
-      );
-    }
-  }
-
-  /** Whether the identity model says the same as the sandbox. What the model does not claim to know is not held against it. */
-  #compare(subject: Subject, node: string, pod: JsonObject, identity: PodIdentity, which: string): void {
-    const { model } = this.#options;
-    const view = podView(pod, textAt(pod, 'metadata', 'namespace') ?? '');
-    const answered = model.answer(view, this.#reread.world, { node });
-    if (answered.certainty !== 'known') return;
-    const normal = new Set(listAt(pod, 'spec', 'containers').map((each) => textAt(each, 'name') ?? ''));
-    const roles = new Set(
-      identity.containers.flatMap(({ container, role }) => (normal.has(container) && role !== null ? [role] : [])),
+    for (const message of changes(subject, { before, identity, which, phase: this.phase }))
+      this.#wrong(subject, message);
+    const answer = this.#options.model.answer(
+      podView(pod, textAt(pod, 'metadata', 'namespace') ?? ''),
+      this.#reread.world,
+      { node },
     );
-    if (roles.size > 1) return;
-    const real = [...roles][0] ?? null;
-    const claimed = answered.wins?.assumable === 'no' ? null : answered.role;
-    if (real === claimed) return;
-    const why = identity.containers.find(({ error }) => error !== null)?.error ?? '';
-    this.#wrong(
-      subject,
-      `${subject.title}: ${which} gets ${said([real])} on the twin${why === '' ? '' : ` (${why})`}, and the identity model says ${said([claimed])} (${answered.reason})`,
-    );
+    const message = disagreement(subject, { answer, pod, identity, which });
+    if (message !== null) this.#wrong(subject, message);
   }
 
   /** A pod that gets another service account keeps what the old one was allowed and could pull (H18). */
@@ -342,6 +302,3 @@ export class Watch {
         );
   }
 }
-
-const said = (roles: readonly (string | null)[]): string =>
-  [...new Set(roles)].map((role) => role ?? 'no role').join(' or ') || 'no role';

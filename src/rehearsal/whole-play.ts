@@ -3,13 +3,14 @@ import { memoryStore } from '../journal/memory-store.js';
 import type { Inventory } from '../model/inventory.js';
 import type { Plan } from '../model/plan.js';
 import { differences } from './difference.js';
+import type { Phase } from './judgement.js';
 import type { IdentityModel } from './model.js';
 import { OtherHands } from './other-hands.js';
 import { type Cast, playThrough } from './play.js';
 import { stopIf } from './stopped.js';
 import { type Between, calm, forkTwin, type Twin } from './twin.js';
 import type { RehearsalFailure } from './verdict.js';
-import { type Phase, type Violation, Watch } from './watch.js';
+import { type Violation, Watch } from './watch.js';
 import { type Write, writeOf } from './writes.js';
 
 export interface WholePlay {
