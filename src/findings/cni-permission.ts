@@ -105,10 +105,6 @@ export const cniPoliciesOf = (inventory: Inventory, role: Role): readonly CniPol
     ];
   });
 
-/** Whether a role may do what the CNI of that address family must. */
-export const servesCni = (inventory: Inventory, role: Role, family: 'ipv4' | 'ipv6'): boolean =>
-  cniPoliciesOf(inventory, role).some((policy) => policy.family === family || policy.family === 'both');
-
 /** Actions of the live managed policy that another document does not allow; to see that a copy has fallen behind. */
 export const missingActions = (live: readonly Statement[], copy: readonly Statement[]): readonly string[] =>
   [...new Set(live.filter(isAllow).flatMap((statement) => listOf(statement.Action)))]

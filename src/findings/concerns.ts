@@ -41,9 +41,3 @@ export const concerns = (finding: Finding, proposal: Proposal): boolean => {
       );
   }
 };
-
-/** Blocks that nobody accepted: the move stays out of execution. */
-export const blockersOf = (findings: readonly Finding[], proposal: Proposal): readonly Finding[] =>
-  findings.filter(
-    (finding) => finding.severity === 'block' && finding.acceptedBy === null && concerns(finding, proposal),
-  );

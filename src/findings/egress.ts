@@ -2,7 +2,7 @@ import type { Inventory, PodView } from '../model/inventory.js';
 import { at, isObject, type Json, listAt, numberAt, textAt } from '../model/json.js';
 import type { Mechanism } from '../model/words.js';
 import { selects } from './label-selectors.js';
-import type { Estate, WorkloadUse } from './rule.js';
+import type { Estate } from './rule.js';
 
 /** What a network policy means for a pod's way to its credentials. */
 export interface EgressVerdict {
@@ -249,9 +249,3 @@ export const endpointKnown = (estate: Estate, mechanism: Mechanism): boolean | n
   if (text === undefined) return closedVpc ? false : null;
   return text.split(',').some((name) => name.trim() === (mechanism === 'irsa' ? 'sts' : 'eks-auth'));
 };
-
-/** Every template and pod of a workload in one list, for rules that look at all of them. */
-export const viewsOf = (use: WorkloadUse): readonly PodView[] => [
-  use.workload.template,
-  ...use.pods.map(({ pod }) => pod.view),
-];

@@ -1,14 +1,6 @@
 import type { Inventory, Role } from '../model/inventory.js';
 import { oncePer } from '../model/once-per.js';
-import {
-  type ConditionTest,
-  conditionsOf,
-  listOf,
-  type ParseFailure,
-  parseTrust,
-  type Statement,
-  type TrustDocument,
-} from '../trust/document.js';
+import { listOf, type ParseFailure, parseTrust, type Statement, type TrustDocument } from '../trust/document.js';
 import { matchesGlob } from './subjects.js';
 
 /** A policy of a role: where it stands, and its statements; `readable` false where its text could not be read or parsed. */
@@ -77,9 +69,6 @@ export const covers = (statement: Statement, resource: string): boolean =>
 
 export const isAllow = (statement: Statement): boolean => statement.Effect === 'Allow';
 export const isDeny = (statement: Statement): boolean => statement.Effect === 'Deny';
-
-/** Tests of a statement's Condition; what is not of the known form counts as none that could be named. */
-export const testsOf = (statement: Statement): readonly ConditionTest[] => conditionsOf(statement.Condition) ?? [];
 
 export const actionsOf = (statement: Statement): readonly string[] => listOf(statement.Action);
 export const resourcesOf = (statement: Statement): readonly string[] => listOf(statement.Resource);

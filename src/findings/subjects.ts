@@ -15,7 +15,6 @@ export const roleSubject = (arn: string): Subject => {
   const parts = parseRoleArn(arn);
   return parts === null ? { kind: 'Role', name: arn } : { kind: 'Role', account: parts.account, name: parts.name };
 };
-export const namespaceSubject = (name: string): Subject => ({ kind: 'Namespace', name });
 
 /** `Deployment payments/api`, for messages. */
 export const titleOf = (use: WorkloadUse): string => {

@@ -206,19 +206,3 @@ const injected = (
     mounts,
   };
 };
-
-/** Variables of the mechanism's pair that a template sets itself, by container, so that the webhook leaves the pair out (RL205). */
-export const presetVariables = (
-  view: PodView,
-  mechanism: 'irsa' | 'pod-identity',
-): readonly { readonly container: string; readonly variables: readonly string[] }[] => {
-  const pair =
-    mechanism === 'irsa'
-      ? ['AWS_ROLE_ARN', 'AWS_WEB_IDENTITY_TOKEN_FILE']
-      : ['AWS_CONTAINER_CREDENTIALS_FULL_URI', 'AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE'];
-  return view.containers.flatMap((container) => {
-    const set = new Set([...container.env, ...container.envFromRef.map((one) => one.variable)]);
-    const variables = pair.filter((name) => set.has(name));
-    return variables.length > 0 ? [{ container: container.name, variables }] : [];
-  });
-};

@@ -1,4 +1,3 @@
-import type { PodView } from '../model/inventory.js';
 import type { Ref, RefKey } from '../model/resource.js';
 
 /** The sources that can hand a container its AWS credentials. */
@@ -58,9 +57,4 @@ export interface PodIdentityAnswer {
 /** Where a pod runs or may run; a template without a pod has no node. */
 export interface Place {
   readonly node: string | null;
-}
-
-export interface IdentityQuestion {
-  readonly view: PodView;
-  readonly place: Place;
 }

@@ -1,8 +1,5 @@
 import { z } from 'zod';
 
-export const arnSchema = z.templateLiteral(['arn:', z.string()]);
-export type Arn = `arn:${string}`;
-
 export const kubernetesRefSchema = z.object({
   api: z.literal('kubernetes'),
   apiVersion: z.string(),
@@ -25,7 +22,7 @@ export const refSchema = z.union([
   z.object({ api: z.literal('none'), kind: z.string(), name: z.string() }),
 ]);
 export type KubernetesRef = Readonly<z.infer<typeof kubernetesRefSchema>>;
-export type AwsRef = Readonly<z.infer<typeof awsRefSchema>>;
+
 /** Where a thing lives. */
 export type Ref = Readonly<z.infer<typeof refSchema>>;
 

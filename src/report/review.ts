@@ -2,7 +2,7 @@ import type { Finding } from '../model/finding.js';
 import type { Move, Plan } from '../model/plan.js';
 import { subjectText } from '../model/resource.js';
 import type { Style } from '../model/style.js';
-import { counted, shorten, visible, wrap } from '../model/text.js';
+import { counted, visible, wrap } from '../model/text.js';
 import { stages } from '../model/words.js';
 import { indexOf, type PlanIndex } from './plan-index.js';
 import { roleName } from './role-names.js';
@@ -211,10 +211,3 @@ export const reviewMarkdown = (plan: Plan): string => {
       : `\n\n## Not read\n\n${plan.gaps.map((gap) => `- ${markdownText(`${gap.area}: ${gap.reason}`)}`).join('\n')}`;
   return `${title}\n\n## Moves\n\n${moves}\n\n## Findings\n\n${findings}\n\n## Steps\n\n${steps}${gaps}\n`;
 };
-
-/** One line a move, for lists. */
-export const moveLine = (move: Move, account: string, width: number): string =>
-  shorten(
-    `${visible(move.id)}  ${move.from.broker} → ${move.to?.mechanism ?? '?'}  ${visible(roleName(move.to?.role ?? move.from.role, account))}`,
-    width,
-  );

@@ -99,7 +99,3 @@ export const restoreFields = async (
   );
   return { how: edited.is === 'gone' ? 'gone' : foreign.length > 0 ? 'surgical' : 'exact', edited, foreign };
 };
-
-/** Whether an object is the very one that was recorded, and not a later one of the same name. */
-export const sameObject = (object: JsonObject | null, uid: string | null | undefined): boolean =>
-  uid === null || uid === undefined || textAt(object, 'metadata', 'uid') === uid;

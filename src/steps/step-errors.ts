@@ -2,27 +2,24 @@ import { isAws } from '../model/aws-error.js';
 import { type Code, RoleliftError } from '../model/error.js';
 import type { Subject } from '../model/resource.js';
 
-/** Codes that steps raise, with what each means: `explain` reads this table. */
-export const stepErrors = {
-  RL610: 'The parameters of a step are not those of its kind.',
-  RL822: 'The admission preview shows that a new pod would not get the wanted variables.',
-  RL823: 'Pods stay without the wanted variables although they were recreated a bounded number of times.',
-  RL824: 'Somebody else changed what this step is about to write, or has written.',
-  RL825: 'The object that this step writes is not there.',
-  RL826: 'An object of this name exists and is not ours.',
-  RL827: 'The trust policy cannot take the statement: too large, not readable, or IAM would not take it back.',
-  RL828: 'The service account is bound to another role by a Pod Identity association.',
-  RL829: 'The update of an EKS add-on failed.',
-  RL830: 'A pod does not have the identity that it should have.',
-  RL871: 'Pods still carry the new identity and cannot be replaced by rolelift.',
-  RL872: 'STS did not accept the service account token for the role.',
-  RL873: 'After the policy left the node role nodes lost what they need; it was attached again.',
-  RL874: 'Others changed the same object again and again while this step tried to write it.',
-  RL875: 'The first node with the new role gives new pods no addresses.',
-  RL876: 'The new role would not serve the service account: it, its trust or its policies are not as they must be.',
-} as const satisfies Partial<Record<Code, string>>;
-
-export type StepErrorCode = keyof typeof stepErrors;
+/** Codes that steps raise. */
+type StepErrorCode =
+  | 'RL610'
+  | 'RL822'
+  | 'RL823'
+  | 'RL824'
+  | 'RL825'
+  | 'RL826'
+  | 'RL827'
+  | 'RL828'
+  | 'RL829'
+  | 'RL830'
+  | 'RL871'
+  | 'RL872'
+  | 'RL873'
+  | 'RL874'
+  | 'RL875'
+  | 'RL876';
 
 export const stepError = (
   code: StepErrorCode,

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { unusedAcceptances } from '../../src/findings/accept.js';
-import { blockersOf, concerns } from '../../src/findings/concerns.js';
+import { concerns } from '../../src/findings/concerns.js';
 import { study } from '../../src/findings/estate.js';
 import { matchesGlob } from '../../src/findings/subjects.js';
 import type { Finding } from '../../src/model/finding.js';
@@ -140,11 +140,6 @@ describe('what a finding is about', () => {
     expect(
       concerns(finding({ subject: { kind: 'Gap', name: 'x' }, evidence: { moves: [proposal.id] } }), proposal),
     ).toBe(true);
-  });
-
-  it('blocks a move unless it is a warning or accepted', () => {
-    const all = [finding({}), finding({ severity: 'warn' }), finding({ acceptedBy: '--accept x' })];
-    expect(blockersOf(all, proposal)).toEqual([all[0]]);
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { admit, csvRecord, presetVariables, webhookPassesBy } from '../../src/identity/admit.js';
+import { admit, csvRecord, webhookPassesBy } from '../../src/identity/admit.js';
 import { worldOf } from '../../src/identity/world.js';
 import type { Inventory, PodView } from '../../src/model/inventory.js';
 import { arn, association, container, estate, pod, serviceAccount } from './estate.js';
@@ -175,12 +175,6 @@ describe('what a template sets itself', () => {
   it('does not mount or add twice', () => {
     const once = admit(pod(), bound());
     expect(admit(once, bound())).toEqual(once);
-  });
-
-  it('is told, container by container', () => {
-    const view = pod({ containers: [container(), container({ name: 'b', env: ['AWS_ROLE_ARN', 'X'] })] });
-    expect(presetVariables(view, 'irsa')).toEqual([{ container: 'b', variables: ['AWS_ROLE_ARN'] }]);
-    expect(presetVariables(view, 'pod-identity')).toEqual([]);
   });
 });
 

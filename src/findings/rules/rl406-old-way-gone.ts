@@ -1,43 +1,4 @@
-import type { PodIdentityAnswer } from '../../identity/types.js';
-import type { FindingDraft, Proposal, Rule } from '../rule.js';
-import { accountSubject } from '../subjects.js';
-
-/** What a move's pods would get after its undo, as the identity model says on live state. */
-export interface AfterUndo {
-  readonly workload: string;
-  readonly answer: PodIdentityAnswer;
-}
-
-/**
- * Whether going back would still give the old role (H2). Asked before any undo, on live state; null where every pod of the move
- * would get its old role again, else the finding. A move that had no role before has nothing to lose by going back.
- */
-export const oldWayGone = (
-  move: { readonly id: string; readonly from: Proposal['from']; readonly subject: Proposal['subject'] },
-  after: readonly AfterUndo[],
-): FindingDraft | null => {
-  const { role, broker } = move.from;
-  if (role === null) return null;
-  const lost = after.filter(
-    ({ answer }) => answer.role !== role || answer.certainty === 'unknown' || answer.wins?.assumable === 'no',
-  );
-  if (lost.length === 0) return null;
-  return {
-    subject: accountSubject(move.subject.namespace, move.subject.name),
-    message: `going back would not give ${role} again: ${lost[0]?.answer.reason ?? broker}`,
-    evidence: {
-      moves: [move.id],
-      role,
-      broker,
-      workloads: lost.map(({ workload, answer }) => ({
-        workload,
-        role: answer.role,
-        code: answer.code,
-        reason: answer.reason,
-      })),
-    },
-  };
-};
+import type { Rule } from '../rule.js';
 
 export const oldWayGoneRule: Rule = {
   code: 'RL406',

@@ -162,6 +162,4 @@ const take = (
   }
 };
 
-/** The version rules that hold for an install, for tests and reports. */
-export const kiamVersion = (container: JsonObject): 3 | 4 => (isV3(container) ? 3 : 4);
 export { readPod };

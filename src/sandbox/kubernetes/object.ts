@@ -8,7 +8,7 @@ export const namespaceOf = (object: KubeObject): string => textAt(object, 'metad
 export const uidOf = (object: KubeObject): string => textAt(object, 'metadata', 'uid') ?? '';
 export const annotationOf = (object: KubeObject, key: string): string | undefined =>
   textAt(object, 'metadata', 'annotations', key);
-export const labelsOf = (object: KubeObject): JsonObject => objectAt(object, 'metadata', 'labels');
+
 export const keyOf = (namespace: string | undefined, name: string): string =>
   namespace === undefined || namespace === '' ? name : `${namespace}/${name}`;
 export const objectKey = (object: KubeObject): string => keyOf(namespaceOf(object), nameOf(object));

@@ -1,7 +1,7 @@
 import { listAt, numberAt, objectAt, textAt } from '../../model/json.js';
 import { admitPod, checkNamespace } from './admission.js';
 import { withDefaults } from './defaults.js';
-import { apiVersionOf, type Kind, tableOf } from './kinds.js';
+import { type Kind, tableOf } from './kinds.js';
 import { type Writer, withManager } from './managed-fields.js';
 import {
   isDeleting,
@@ -292,5 +292,3 @@ export const deleteObject = (
   if (isNamespace) object = withAt(object, ['status', 'phase'], 'Terminating');
   return { gone: false, object: options.dryRun ? object : state.store.put(table, object) };
 };
-
-export const apiVersionFor = (kind: Kind): string => apiVersionOf(kind.group, kind.versions[0] ?? 'v1');

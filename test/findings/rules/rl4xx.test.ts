@@ -1,7 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { cniPoliciesOf, missingActions, servesCni } from '../../../src/findings/cni-permission.js';
-import { study } from '../../../src/findings/estate.js';
-import { oldWayGone } from '../../../src/findings/rules/rl406-old-way-gone.js';
+import { cniPoliciesOf, missingActions } from '../../../src/findings/cni-permission.js';
 import { parseTrust } from '../../../src/trust/document.js';
 import { brief, judge, judged } from '../../helpers/findings.js';
 import {
@@ -13,12 +11,10 @@ import {
   anAddon,
   anInventory,
   aRole,
-  asking,
   aView,
   aWorkload,
   nodeRoleArn,
   policyText,
-  roleArn,
 } from '../../helpers/inventory.js';
 
 const cniActions = [
@@ -82,8 +78,6 @@ describe('the CNI permission', () => {
     const inventory = anInventory({ roles: [aRole('nodes', { attached: [cniArn] })] });
     const role = inventory.roles[0] as (typeof inventory.roles)[number];
     expect(cniPoliciesOf(inventory, role)).toHaveLength(1);
-    expect(servesCni(inventory, role, 'ipv4')).toBe(true);
-    expect(servesCni(inventory, role, 'ipv6')).toBe(false);
   });
   it('is compared with the live policy', () => {
     const read = (text: string) => {
@@ -204,35 +198,6 @@ describe('RL405 broker-leaves-rules', () => {
 });
 
 describe('RL406 old-way-gone', () => {
-  const move = {
-    id: 'move:payments/api',
-    from: { broker: 'kiam' as const, role: roleArn('app') },
-    subject: { namespace: 'payments', name: 'api' },
-  };
-  const afterUndo = (over: Parameters<typeof anInventory>[0]) => {
-    const plain = anInventory();
-    const estate = study(
-      anInventory({
-        roles: [...plain.roles, aRole('app')],
-        workloads: [aWorkload('api', { template: asking('app') })],
-        ...over,
-      }),
-    );
-    return estate.uses.map(({ template }) => ({ workload: 'Deployment payments/api', answer: template }));
-  };
-  it('refuses where the broker is gone or no longer trusted', () => {
-    expect(oldWayGone(move, afterUndo({ brokers: [] }))?.evidence).toMatchObject({
-      moves: [move.id],
-      role: roleArn('app'),
-    });
-    expect(
-      oldWayGone(move, afterUndo({ namespaces: [{ name: 'payments', uid: 'u', annotations: {}, labels: {} }] })),
-    ).not.toBeNull();
-  });
-  it('has nothing to say where the old role would come again, or there was none', () => {
-    expect(oldWayGone(move, afterUndo({}))).toBeNull();
-    expect(oldWayGone({ ...move, from: { broker: 'none', role: null } }, afterUndo({ brokers: [] }))).toBeNull();
-  });
   it('is never raised at planning', () => {
     expect(judged('RL406', anInventory())).toEqual([]);
   });
