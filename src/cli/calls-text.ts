@@ -4,16 +4,10 @@ import type { Style } from '../model/style.js';
 import { visible } from '../model/text.js';
 import { registry } from '../steps/registry.js';
 
-/** Every call that a run would make to change something, in the plan's order: the dry run. */
-export const callsText = (
-  plan: Plan,
-  direction: 'apply' | 'undo',
-  wanted: (step: Step) => boolean,
-  style: Style,
-): string => {
-  const steps = (plan.steps as readonly Step[]).filter(wanted);
-  const ordered = direction === 'apply' ? steps : [...steps].reverse();
-  return ordered
+/** Every call that a run would make to change something, step by step in the order given: the dry run. */
+export const callsText = (plan: Plan, direction: 'apply' | 'undo', steps: readonly Step[], style: Style): string => {
+  if (steps.length === 0) return direction === 'apply' ? 'nothing to apply' : 'nothing to undo';
+  return steps
     .map((step) => {
       const changes = registry.get(step.kind)?.changes(step, direction, plan.id) ?? [];
       const head = `${style.name(visible(step.id))} ${style.dim(step.stage)}`;

@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import { byAccount, collect, oneOf, rate, span, whole } from './arguments.js';
 import type { CommandName } from './command-modules.js';
-import { cluster, output, planning, running } from './option-groups.js';
+import { cluster, output, placed, planning, running } from './option-groups.js';
 import { version } from './version.js';
 
 /** Makes what commander calls for a command. */
@@ -87,11 +87,13 @@ Start here:
       .default('table'),
   );
 
-  cluster(
-    add('diff', 'diff <plan> [other]', 'What the estate has become since the plan was made; or two plans compared.', [
-      'rolelift diff plans/demo',
-      'rolelift diff plans/a plans/b',
-    ]),
+  placed(
+    cluster(
+      add('diff', 'diff <plan> [other]', 'What the estate has become since the plan was made; or two plans compared.', [
+        'rolelift diff plans/demo',
+        'rolelift diff plans/a plans/b',
+      ]),
+    ),
   );
 
   cluster(
@@ -114,7 +116,7 @@ Start here:
       add('apply', 'apply <plan>', 'Execute what is left of a plan, going on where an earlier run stopped.', [
         'rolelift apply plans/prod --state local',
         'rolelift apply plans/prod --state s3://bucket/rolelift --canary 1 --yes',
-        'rolelift apply plans/prod --stage retire --state local',
+        'rolelift apply plans/prod --stage retire',
         'rolelift apply plans/prod --dry-run',
       ]),
     ),
@@ -137,16 +139,22 @@ Start here:
     .option('--allow-failed-rehearsal', 'apply though the rehearsal failed', false)
     .option('--expect-digest <sha>', 'refuse any other plan');
 
-  add('status', 'status <plan>', 'Where a run stands, move by move; whether each is still reversible.', [
-    'rolelift status plans/demo',
-    'rolelift status plans/demo --json',
-  ]);
-
-  cluster(
-    add('verify', 'verify <plan>', 'Prove that every moved workload has the identity that it should have.', [
-      'rolelift verify plans/prod',
-      'rolelift verify plans/prod --prove token',
+  placed(
+    add('status', 'status <plan>', 'Where a run stands, move by move; whether each is still reversible.', [
+      'rolelift status plans/demo',
+      'rolelift status plans/demo --json',
     ]),
+  )
+    .option('--region <region>', "AWS region of the journal's bucket")
+    .option('--profile <name>', 'AWS profile');
+
+  placed(
+    cluster(
+      add('verify', 'verify <plan>', 'Prove that every moved workload has the identity that it should have.', [
+        'rolelift verify plans/prod',
+        'rolelift verify plans/prod --prove token',
+      ]),
+    ),
   )
     .addOption(new Option('--prove <how>', 'token: exchange tokens at STS').argParser(oneOf('token')))
     .option('--probe', 'run a short-lived pod for each service account', false)
@@ -155,9 +163,9 @@ Start here:
   running(
     cluster(
       add('rollback', 'rollback [plan]', 'Undo what was applied, in the order that loses nobody an identity.', [
-        'rolelift rollback plans/prod --state local',
-        'rolelift rollback plans/prod --move move:payments/api --state local --yes',
-        'rolelift rollback --run ID --state s3://bucket/rolelift',
+        'rolelift rollback plans/prod',
+        'rolelift rollback plans/prod --move payments/api --dry-run',
+        'rolelift rollback --run ID',
         'rolelift rollback --from-live --state local',
       ]),
     ),

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { AllClients } from '../clients/clients.js';
+import type { Step } from '../model/plan.js';
 import { visible } from '../model/text.js';
 import { type MarkedPlan, planFromMarks, plansInMarks } from '../verify/from-marks.js';
 import { readMarks } from '../verify/mark-reads.js';
@@ -74,7 +75,14 @@ const undoMarked = async (
   if (options.dryRun) {
     const moves = new Set(options.move);
     host.result(
-      callsText(plan, 'undo', ({ move }) => moves.size === 0 || (move !== null && moves.has(move)), host.style),
+      callsText(
+        plan,
+        'undo',
+        [...(plan.steps as readonly Step[])]
+          .reverse()
+          .filter(({ move }) => moves.size === 0 || (move !== null && moves.has(move))),
+        host.style,
+      ),
     );
     tellLeft();
     return 0;
@@ -94,6 +102,7 @@ const undoMarked = async (
     state: options.state,
     lock: options.lock,
     command: 'rollback',
+    fromMarks: true,
   });
   try {
     if (opened.journal.state.lastSeq === 0)

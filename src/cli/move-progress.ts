@@ -16,6 +16,8 @@ export interface MoveProgress {
 const endings: Readonly<Record<MoveEnd, Progress['state']>> = {
   done: 'done',
   undone: 'done',
+  partly: 'skipped',
+  kept: 'skipped',
   failed: 'failed',
   stuck: 'failed',
   refused: 'failed',

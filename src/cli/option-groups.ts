@@ -64,8 +64,10 @@ export const planning = (command: Command): Command =>
     .option('--iac <arn=owner>', 'who owns a role: terraform, cloudformation, none (repeatable)', collect, [])
     .option('--management-context <name>', 'context of a Giant Swarm management cluster');
 
+/** Where to look for the journal; the plan directory knows it once a run was begun from there. */
+export const placed = (command: Command): Command =>
+  command.option('--state <where>', 'where the journal lives: local, or s3://bucket/prefix');
+
 /** Options of what keeps a journal and holds the lock. */
 export const running = (command: Command): Command =>
-  command
-    .option('--state <where>', 'where the journal lives: local, or s3://bucket/prefix')
-    .option('--lock <namespace/name|none>', 'Lease that keeps two runs apart', 'kube-system/rolelift');
+  placed(command).option('--lock <namespace/name|none>', 'Lease that keeps two runs apart', 'kube-system/rolelift');

@@ -3,10 +3,9 @@ import { lstat, open, readdir, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { makeDirectory, writeFileAtomically } from '../journal/atomic-file.js';
 import { parseJournal } from '../journal/codec.js';
-import { fold } from '../journal/fold.js';
+import { fold, type JournalState } from '../journal/fold.js';
 import { RoleliftError } from '../model/error.js';
 import type { Inventory } from '../model/inventory.js';
-import type { RunState } from '../model/journal.js';
 import type { Plan } from '../model/plan.js';
 import { validatePlan } from '../planner/validate.js';
 
@@ -18,12 +17,14 @@ export const files = {
   rehearsal: 'rehearsal.json',
   runbook: 'RUNBOOK.md',
   pause: 'PAUSE',
+  /** Where the journal is, where it is not here: `s3://bucket/prefix`. */
+  state: 'STATE',
 } as const;
 
 /** Largest file that is read whole: an inventory of 20,000 pods is some 40 MB. */
 const largest = 512 * 1024 * 1024;
 
-const exists = async (file: string): Promise<boolean> =>
+export const hasFile = async (file: string): Promise<boolean> =>
   lstat(file).then(
     () => true,
     () => false,
@@ -87,27 +88,30 @@ export const loadPlan = async (directory: string): Promise<Plan> => {
 };
 
 /** Where a run stands, read only; null where there is no journal yet. */
-export const loadRunState = async (directory: string): Promise<RunState> => {
+export const loadRunState = async (directory: string): Promise<JournalState> => {
   const file = path.join(directory, files.journal);
-  if (!(await exists(file))) return fold([]);
+  if (!(await hasFile(file))) return fold([]);
   return fold(parseJournal(Buffer.from(await readText(file, 'the journal')), file).events);
 };
 
-const hasApplied = (state: RunState): boolean =>
+const hasApplied = (state: JournalState): boolean =>
   [...state.steps.values()].some((step) => !['pending', 'skipped', 'undone'].includes(step.is));
 
 /**
  * Makes room for a new plan: a directory whose journal has something applied is refused while the run is unfinished (RL840, exit 4),
  * and moved to archive/<id>/ once it is finished.
  */
-export const clearForPlan = async (directory: string): Promise<void> => {
-  const journal = path.join(directory, files.journal);
-  if (!(await exists(journal))) return;
-  const state = await loadRunState(directory);
+export const clearForPlan = async (
+  directory: string,
+  stateOf: (plan: Plan) => Promise<JournalState> = () => loadRunState(directory),
+): Promise<void> => {
+  const begun = await Promise.all([files.journal, files.state].map((name) => hasFile(path.join(directory, name))));
+  if (!begun.includes(true)) return;
   const plan = await loadPlan(directory).catch(() => null);
+  const state = plan === null ? await loadRunState(directory) : await stateOf(plan);
   const unfinished =
     plan === null
-      ? hasApplied(state)
+      ? hasApplied(state) || begun[1] === true
       : hasApplied(state) &&
         plan.steps.some((step) => {
           const is = state.steps.get(step.id)?.is ?? 'pending';

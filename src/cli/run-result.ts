@@ -13,6 +13,13 @@ export interface EndedRun {
   readonly direction: 'apply' | 'rollback';
 }
 
+/** What an end means, where its word does not say it all. */
+const meanings: Readonly<Record<string, string>> = {
+  moved: 'they have the new identity; retire, which takes the old way out, is to do',
+  partly: 'some of their steps are undone, and some still stand',
+  kept: 'they stand as they were applied: nothing of them was undone',
+};
+
 /** How a run ended, for people: counts, what went wrong with what to do, what it waits for, the command that goes on. */
 export const resultText = (result: RunResult, run: EndedRun, style: Style, width: number): string => {
   const { applied, skipped, undone } = result.counts;
@@ -38,10 +45,8 @@ export const resultText = (result: RunResult, run: EndedRun, style: Style, width
     lines.push(
       `${paint(end.padEnd(9))} ${wrap(visible(moves.map((move) => move.replace(/^move:/, '')).join(', ')), width - 10, ' '.repeat(10))}`,
     );
-    if (end === 'moved')
-      lines.push(
-        `${' '.repeat(10)}${style.dim('they have the new identity; retire, which takes the old way out, is to do')}`,
-      );
+    const meaning = meanings[end];
+    if (meaning !== undefined) lines.push(`${' '.repeat(10)}${style.dim(meaning)}`);
   }
   for (const failure of result.failures) {
     const about = failure.step ?? failure.move ?? '';

@@ -2,19 +2,19 @@ import { randomBytes } from 'node:crypto';
 import { hostname, userInfo } from 'node:os';
 import path from 'node:path';
 import type { AllClients } from '../clients/clients.js';
-import { s3ObjectStore } from '../clients/s3-object-store.js';
 import { systemClock } from '../clients/system-clock.js';
 import type { Stops } from '../engine/run.js';
 import { lockDirectory } from '../journal/directory-lock.js';
 import { fileStore } from '../journal/file-store.js';
 import { type Journal, openJournal } from '../journal/journal.js';
 import { takeLease } from '../journal/lease-lock.js';
-import { objectJournal } from '../journal/object-store.js';
+import { type ObjectStore, objectJournal } from '../journal/object-store.js';
 import { listRuns, type RunEntry, recordRun } from '../journal/run-registry.js';
 import type { Clock } from '../model/clock.js';
 import { RoleliftError, textOf } from '../model/error.js';
 import type { Plan } from '../model/plan.js';
 import type { Looker } from '../verify/context.js';
+import { checkNotElsewhere, folderIn, knownPlace, notePlace, openStore, placeFor } from './journal-place.js';
 import { connectTo } from './live.js';
 import { files, folderName, parseJson, readText, saveJson } from './plan-directory.js';
 import type { Session } from './session.js';
@@ -60,47 +60,11 @@ export interface RunOpening {
   /** `NAMESPACE/NAME`, or `none`. */
   readonly lock: string;
   readonly command: string;
+  /** The journal begins with what marks tell, on purpose: the one before is lost. */
+  readonly fromMarks?: true;
   /** Aborted with the lock, for the clients' calls: none may be on the wire when another run takes over (H22). */
   readonly lost: AbortController;
 }
-
-/** True where the API server is on this machine: a sandbox, as far as the journal's place goes. */
-export const isLoopback = (server: string): boolean =>
-  ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(server).hostname);
-
-/** `local`, or an address in object storage; outside a sandbox one of them has to be named (H5). */
-export const stateOf = (
-  given: string | undefined,
-  server: string,
-): { readonly is: 'local' } | { readonly is: 's3'; readonly bucket: string; readonly prefix: string } => {
-  if (given === undefined) {
-    if (isLoopback(server)) return { is: 'local' };
-    throw new RoleliftError(
-      {
-        code: 'RL609',
-        message: 'where shall the journal live?',
-        cause: 'whoever is on call may not have this machine: a local journal is lost to them',
-        remedy: 'Give --state s3://bucket/prefix, or --state local if that is what you want.',
-        fault: 'user',
-      },
-      { exit: 64 },
-    );
-  }
-  if (given === 'local') return { is: 'local' };
-  const match = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/(.*))?$/.exec(given);
-  if (match === null) {
-    throw new RoleliftError(
-      {
-        code: 'RL609',
-        message: `${given} is no place for a journal`,
-        remedy: 'Give --state local or --state s3://bucket/prefix.',
-        fault: 'user',
-      },
-      { exit: 64 },
-    );
-  }
-  return { is: 's3', bucket: match[1] as string, prefix: (match[2] ?? '').replace(/\/+$/, '') };
-};
 
 /** `--state` as it was given, for the commands that are printed. */
 export const stateOption = (given: string | undefined): string => (given === undefined ? '' : ` --state ${given}`);
@@ -111,12 +75,10 @@ export const nextCommands = (here: string, state: string | undefined) => ({
   rollback: `rolelift rollback ${here}${stateOption(state)}`,
 });
 
-export const under = (prefix: string, name: string): string => (prefix === '' ? name : `${prefix}/${name}`);
-
 /** Takes the locks, opens the journal and writes the run into the cluster's list. Everything taken is given back by `close`. */
 export const openRun = async (opening: RunOpening): Promise<OpenRun> => {
   const { session, clients, plan, directory } = opening;
-  const state = stateOf(opening.state, clients.connection.server);
+  const place = await placeFor(opening.state, directory, clients.connection.server);
   const run = `${timeStamp()}-${randomBytes(3).toString('hex')}`;
   const undo: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
@@ -162,13 +124,18 @@ export const openRun = async (opening: RunOpening): Promise<OpenRun> => {
       undo.push(() => lease.release());
     }
     const where =
-      state.is === 'local'
-        ? `local:${hostname()}:${directory}`
-        : `s3://${state.bucket}/${under(state.prefix, plan.id)}`;
+      place.is === 'local' ? `local:${hostname()}:${directory}` : `s3://${place.bucket}/${folderIn(place, plan.id)}`;
+    const objects = place.is === 's3' ? await openStore(session, place, clients.region) : null;
+    const begun =
+      place.is === 's3'
+        ? (await objects?.get(`${folderIn(place, plan.id)}/${files.plan}`)) !== null
+        : (await knownPlace(directory)) !== null;
+    if (!begun && opening.fromMarks !== true)
+      checkNotElsewhere(await listRuns(clients.kubernetes(), runsNamespace).catch(() => []), plan, where);
     const store =
-      state.is === 'local'
-        ? fileStore(path.join(directory, files.journal))
-        : await remoteStore(session, clients, state, plan, directory);
+      place.is === 's3' && objects !== null
+        ? await remoteStore(objects, folderIn(place, plan.id), plan, directory)
+        : fileStore(path.join(directory, files.journal));
     const journal = await openJournal(store, {
       clock: systemClock,
       run,
@@ -176,6 +143,7 @@ export const openRun = async (opening: RunOpening): Promise<OpenRun> => {
       onEvent: (event) => session.host.say({ kind: 'event', event }),
     });
     undo.push(() => journal.close());
+    await notePlace(directory, place);
     const entry: RunEntry = {
       run,
       command: opening.command,
@@ -224,24 +192,16 @@ export const openRun = async (opening: RunOpening): Promise<OpenRun> => {
 };
 
 /** The journal in object storage, with the plan beside it so that another machine needs nothing else. */
-const remoteStore = async (
-  session: Session,
-  clients: AllClients,
-  state: { readonly bucket: string; readonly prefix: string },
-  plan: Plan,
-  directory: string,
-) => {
-  const store = await s3ObjectStore({ bucket: state.bucket, region: clients.region, profile: session.options.profile });
-  const prefix = under(state.prefix, plan.id);
-  const key = `${prefix}/${files.plan}`;
+const remoteStore = async (store: ObjectStore, folder: string, plan: Plan, directory: string) => {
+  const key = `${folder}/${files.plan}`;
   if ((await store.get(key)) === null) {
     await store.put(key, `${JSON.stringify(plan, null, 2)}\n`, { ifNoneMatch: '*' });
     await store.put(
-      `${prefix}/${files.runbook}`,
+      `${folder}/${files.runbook}`,
       await readText(path.join(directory, files.runbook), 'the runbook').catch(() => ''),
     );
   }
-  return objectJournal(store, prefix);
+  return objectJournal(store, folder);
 };
 
 /** Finds a run by what the cluster knows of it, from any machine (H5). Fetches the plan where its state is in object storage. */
@@ -291,7 +251,7 @@ export const findRun = async (
       { exit: 4 },
     );
   const [, bucket, prefix] = remote;
-  const store = await s3ObjectStore({ bucket, region: clients.region, profile: session.options.profile });
+  const store = await openStore(session, { is: 's3', bucket, prefix }, clients.region);
   const found = await store.get(`${prefix}/${files.plan}`);
   if (found === null)
     throw new RoleliftError(

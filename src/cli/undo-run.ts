@@ -1,5 +1,5 @@
 import type { AllClients } from '../clients/clients.js';
-import { defaultUnwindOptions, type RunResult } from '../engine/run.js';
+import { defaultUnwindOptions, type RunResult, type UnwindOptions } from '../engine/run.js';
 import { unwind } from '../engine/unwind.js';
 import type { Inventory } from '../model/inventory.js';
 import type { Say } from '../model/message.js';
@@ -21,6 +21,12 @@ export interface UndoOptions extends GlobalOptions {
   readonly waitHandoff?: number;
   readonly gitops: 'handoff' | 'live';
 }
+
+/** What is asked for: some moves, down to a step, or everything. */
+export const scopeOf = ({ move, to }: Pick<UndoOptions, 'move' | 'to'>): UnwindOptions['scope'] => {
+  if (move.length > 0) return { is: 'moves', moves: move };
+  return to === undefined ? { is: 'whole' } : { is: 'to', step: to };
+};
 
 export interface UndoParts {
   readonly session: Session;
@@ -61,12 +67,7 @@ export const undoRun = (parts: UndoParts, options: UndoOptions): Promise<RunResu
       handoffWaitMs: options.waitHandoff ?? 0,
       gitopsLive: options.gitops === 'live',
       yes: options.yes,
-      scope:
-        options.move.length > 0
-          ? { is: 'moves', moves: options.move }
-          : options.to === undefined
-            ? { is: 'whole' }
-            : { is: 'to', step: options.to },
+      scope: scopeOf(options),
       forceMoves: options.forceMove,
       holder: holderName(),
       tool: toolName(),

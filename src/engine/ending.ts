@@ -90,6 +90,27 @@ export const moveEnds = (
   return ends;
 };
 
+/** The same after a rollback, where a move that is not undone is one that was kept, wholly or in part, or one that waits for somebody. */
+export const undoneEnds = (session: Session, refused: ReadonlyMap<string, ErrorData>): ReadonlyMap<string, MoveEnd> => {
+  const { plan } = session.run;
+  const moveOf = new Map(plan.steps.map(({ id, move }) => [id, move]));
+  const waiting = new Set(session.pauses.map(({ step }) => (step === null ? null : (moveOf.get(step) ?? null))));
+  const works = new Set<string | null>();
+  const undone = new Set<string | null>();
+  for (const { id, move } of plan.steps) {
+    const state = session.state(id);
+    if (hasWork(state)) works.add(move);
+    if (state.is === 'undone') undone.add(move);
+  }
+  return new Map(
+    [...moveEnds(session, refused)].map(([move, end]) => {
+      if ((end !== 'done' && end !== 'waiting') || waiting.has(move)) return [move, end];
+      if (!works.has(move)) return [move, 'left-out'];
+      return [move, undone.has(move) ? 'partly' : 'kept'];
+    }),
+  );
+};
+
 /** Writes the last line where that can still be done, and says how it ended. */
 export const endRun = async (
   session: Session,

@@ -151,7 +151,19 @@ export interface Pause {
   readonly opensAt: number | null;
 }
 
-export type MoveEnd = 'done' | 'undone' | 'failed' | 'stuck' | 'refused' | 'waiting' | 'left-out' | 'blocked';
+export type MoveEnd =
+  | 'done'
+  | 'undone'
+  /** Some of its steps are undone, and some are not. */
+  | 'partly'
+  /** Nothing of it was asked to be undone: it stands as it was applied. */
+  | 'kept'
+  | 'failed'
+  | 'stuck'
+  | 'refused'
+  | 'waiting'
+  | 'left-out'
+  | 'blocked';
 
 export interface RunResult {
   /** 0, 1, 3, 4, 5, 130 or 143, as the table of exit codes in README tells. */

@@ -1,10 +1,12 @@
+import type { JournalState } from '../journal/fold.js';
 import { type ErrorData, errorData, RoleliftError } from '../model/error.js';
 import type { JsonObject } from '../model/json.js';
-import type { Step } from '../model/plan.js';
+import type { Plan, Step } from '../model/plan.js';
+import type { Registry } from '../steps/step.js';
 import { beginRun } from './begin.js';
-import { checkSteps, endRun, moveEnds } from './ending.js';
+import { checkSteps, endRun, undoneEnds } from './ending.js';
 import { holdAtPauseFile, mayGoOn } from './pause-file.js';
-import type { RunResult, UnwindRun } from './run.js';
+import type { RunResult, UnwindOptions, UnwindRun } from './run.js';
 import { costOf, Scheduler, type Task } from './schedule.js';
 import { Session } from './session.js';
 import { type UndoGraph, type UndoScope, undoGraph } from './undo-order.js';
@@ -24,8 +26,7 @@ export const undoTasks = (session: Session, graph: UndoGraph): readonly Task[] =
     run: async () => (await mayGoOn(session)) && (await backward(session, step)) === 'done',
   }));
 
-const scopeOf = (run: UnwindRun, without: ReadonlySet<string>): UndoScope => {
-  const { scope } = run.options;
+const scopeOf = (scope: UnwindOptions['scope'], without: ReadonlySet<string>): UndoScope => {
   switch (scope.is) {
     case 'whole':
       return { is: 'whole', without };
@@ -36,12 +37,11 @@ const scopeOf = (run: UnwindRun, without: ReadonlySet<string>): UndoScope => {
   }
 };
 
-const checkScope = (run: UnwindRun): void => {
-  const { scope } = run.options;
+const checkScope = (plan: Plan, scope: UnwindOptions['scope']): void => {
   const unknown =
     scope.is === 'moves'
-      ? scope.moves.find((move) => !run.plan.moves.some(({ id }) => id === move))
-      : scope.is === 'to' && !run.plan.steps.some(({ id }) => id === scope.step)
+      ? scope.moves.find((move) => !plan.moves.some(({ id }) => id === move))
+      : scope.is === 'to' && !plan.steps.some(({ id }) => id === scope.step)
         ? scope.step
         : undefined;
   if (unknown !== undefined)
@@ -83,20 +83,46 @@ const cutMoves = (steps: readonly Step[]): ReadonlySet<string> =>
   new Set(steps.flatMap(({ move, stage }) => (move !== null && stage !== 'prepare' ? [move] : [])));
 
 /**
+ * What a rollback would undo now, each step after those that go before it, and what would stay. Nobody is asked whether the old ways
+ * still lead anywhere (H2). Throws RL628 for a move or a step that the plan does not have.
+ */
+export const undoable = (
+  plan: Plan,
+  registry: Registry,
+  state: JournalState,
+  scope: UnwindOptions['scope'],
+): Pick<UndoGraph, 'steps' | 'kept'> => {
+  checkScope(plan, scope);
+  const graph = undoGraph(plan, registry, state, scopeOf(scope, new Set()));
+  const left = [...graph.steps].reverse();
+  const steps: Step[] = [];
+  const over = new Set<string>();
+  while (left.length > 0) {
+    const index = left.findIndex(({ id }) => (graph.needs.get(id) ?? []).every((need) => over.has(need)));
+    const [next] = left.splice(Math.max(0, index), 1);
+    if (next === undefined) break;
+    over.add(next.id);
+    steps.push(next);
+  }
+  return { steps, kept: graph.kept };
+};
+
+/**
  * Undoes what the journal says was done: whole, some moves, or down to a step; in the plan's undo order, going on past what fails.
  * It may be interrupted and run again. Rejects with exit 4 before any change where plan, cluster, account or journal are not the
  * right ones; everything later is in the result.
  */
 export const unwind = async (run: UnwindRun): Promise<RunResult> => {
   checkSteps(run.plan, run.registry);
-  checkScope(run);
+  checkScope(run.plan, run.options.scope);
   const session = new Session(run);
   await beginRun(session, 'rollback', JSON.parse(JSON.stringify(run.options)) as JsonObject);
   const { plan, journal, registry, options } = run;
-  let graph = undoGraph(plan, registry, journal.state, scopeOf(run, new Set()));
+  let graph = undoGraph(plan, registry, journal.state, scopeOf(run.options.scope, new Set()));
   const refused = await askOldWays(session, run, cutMoves(graph.steps));
   for (const [move, error] of refused) session.failWhole(move, 'refused', error);
-  if (refused.size > 0) graph = undoGraph(plan, registry, journal.state, scopeOf(run, new Set(refused.keys())));
+  if (refused.size > 0)
+    graph = undoGraph(plan, registry, journal.state, scopeOf(run.options.scope, new Set(refused.keys())));
   const scheduler = new Scheduler({ concurrency: options.concurrency * 2, rollouts: options.rollouts * 2 });
   session.onStop = () => scheduler.stop();
   if (await run.host.paused?.()) {
@@ -126,7 +152,7 @@ export const unwind = async (run: UnwindRun): Promise<RunResult> => {
       }),
   ];
   return endRun(session, {
-    moves: moveEnds(session, refused),
+    moves: undoneEnds(session, refused),
     left,
     next: left.length > graph.kept.length ? [options.command.rollback] : [],
     retireLeft: false,

@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { checkScenario } from '../../src/sandbox/scenario.js';
@@ -124,6 +124,54 @@ describe('an operator', { timeout: 300_000, concurrent: true }, () => {
       expect(back.code, seen(back)).toBe(0);
       await stand.sandbox.settled();
       expect(stand.estate()).toBe(before);
+    }),
+  );
+
+  it(
+    'need not know where the journal is: the plan directory and the cluster do, and a second one is never begun',
+    withStand(async (stand) => {
+      const before = stand.estate();
+      const place = 's3://team/prod';
+      const copy = path.join(stand.folder, 'copy');
+      cpSync(stand.directory, copy, { recursive: true });
+      const there = await rolelift(args(stand, 'apply', '--state', place), { env: stand.env });
+      expect(there.code, seen(there)).toBe(3);
+      expect(readFileSync(path.join(stand.directory, 'STATE'), 'utf8')).toBe(`${place}\n`);
+      const status = await rolelift(['status', stand.directory, '--json'], { env: stand.env });
+      const [move] = (JSON.parse(status.out) as { moves: { state: string }[] }).moves;
+      expect(move?.state).toBe('moved');
+      const proven = await rolelift(['verify', stand.directory, '--json'], { env: stand.env });
+      expect((JSON.parse(proven.out) as { moves: { state: string }[] }).moves[0]?.state).not.toBe('not-moved');
+      const difference = await rolelift(['diff', stand.directory], { env: stand.env });
+      // The stand's plan names no port; what the run did is no difference.
+      expect(difference.out).not.toMatch(/MOVES|STEPS/);
+
+      const applied = stand.estate();
+      for (const [directory, state] of [
+        [stand.directory, 'local'],
+        [stand.directory, 's3://team/other'],
+        [copy, 'local'],
+        [copy, 's3://team/other'],
+      ] as const) {
+        const second = await rolelift(['apply', directory, '--yes', '--quiet', '--state', state], { env: stand.env });
+        expect([second.code, directory, state], seen(second)).toEqual([4, directory, state]);
+        expect(seen(second)).toMatch(/RL864[\s\S]*s3:\/\/team\/prod/);
+      }
+      const again = await rolelift(['plan', '-o', stand.directory], { env: stand.env });
+      expect(again.code, seen(again)).toBe(4);
+      expect(seen(again)).toContain('RL840');
+      expect(stand.estate()).toBe(applied);
+
+      const dry = await rolelift(['rollback', stand.directory, '--move', 'shop/api', '--dry-run'], { env: stand.env });
+      expect(dry.out).toMatch(/annotate-service-account[\s\S]*add-trust-statement/);
+      expect(dry.out).not.toContain('create-oidc-provider');
+      const back = await rolelift(args(stand, 'rollback'), { env: stand.env });
+      expect(back.code, seen(back)).toBe(0);
+      await stand.sandbox.settled();
+      expect(stand.estate()).toBe(before);
+      // All of it is undone, so the plan may begin anew, wherever that is.
+      const anew = await rolelift(['apply', copy, '--yes', '--quiet', '--state', 'local'], { env: stand.env });
+      expect(anew.code, seen(anew)).toBe(3);
     }),
   );
 

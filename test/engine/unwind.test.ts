@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { UnwindOptions } from '../../src/engine/run.js';
+import { undoable } from '../../src/engine/unwind.js';
+import { fold } from '../../src/journal/fold.js';
 import { memoryStore } from '../../src/journal/memory-store.js';
 import type { Plan } from '../../src/model/plan.js';
 import { sealPlan } from '../../src/model/plan.js';
@@ -7,6 +9,7 @@ import {
   beforeOf,
   type Faults,
   failure,
+  fakeKinds,
   identityHolds,
   kiamPlan,
   runApply,
@@ -49,6 +52,28 @@ describe('rollback', () => {
     expect(at.world.values.get('provider')).toBe('there');
     expect(at.world.values.get('pod/web')).toBe('role');
     expect(at.world.values.has('trust/api')).toBe(false);
+    expect(Object.fromEntries(result.moves)).toEqual({ 'move:api': 'undone', 'move:web': 'kept' });
+  });
+
+  it('tells beforehand what it will undo, in the order in which it does', async () => {
+    const scopes: readonly UnwindOptions['scope'][] = [
+      { is: 'whole' },
+      { is: 'moves', moves: ['move:web'] },
+      { is: 'to', step: 'annotate:web' },
+    ];
+    for (const scope of scopes) {
+      const at = await applied();
+      const { steps, kept } = undoable(plan, fakeKinds(at.world), fold(at.store.events), scope);
+      const ids = steps.map(({ id }) => id);
+      for (const { id, undoDependsOn } of steps)
+        for (const before of undoDependsOn)
+          if (ids.includes(before)) expect(ids.indexOf(before)).toBeLessThan(ids.indexOf(id));
+      await back(at, { scope });
+      const undone = at.store.events.flatMap((event) => (event.type === 'undone' ? [event.step] : []));
+      expect([...ids].sort()).toEqual([...undone].sort());
+      expect(kept).toEqual([]);
+      expect(undoable(plan, fakeKinds(at.world), fold(at.store.events), scope).steps).toEqual([]);
+    }
   });
 
   it('goes down to a step, and takes along what must go first', async () => {
@@ -57,9 +82,10 @@ describe('rollback', () => {
     expect(result.exit).toBe(0);
     expect(at.world.writes).toEqual(['old/web="kiam"']);
     const further = await applied();
-    await back(further, { scope: { is: 'to', step: 'annotate:web' } });
+    const ended = await back(further, { scope: { is: 'to', step: 'annotate:web' } });
     expect(further.world.writes).toEqual(['old/web="kiam"', 'account/web=null', 'pod/web=null']);
     expect(further.world.violations).toEqual([]);
+    expect(ended.result.moves.get('move:web')).toBe('partly');
   });
 
   it('refuses a move whose old way is gone, and keeps what it needs', async () => {

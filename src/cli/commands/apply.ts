@@ -16,6 +16,7 @@ import { callsText } from '../calls-text.js';
 import { confirmRun, sayWho } from '../confirm-run.js';
 import { connectTo, scanLive } from '../live.js';
 import { moveProgress } from '../move-progress.js';
+import { movesNamed } from '../moves-named.js';
 import { loadPlan, planDirectoryOf } from '../plan-directory.js';
 import { checkRehearsal } from '../rehearsal-verdict.js';
 import { identify, runHost } from '../run-host.js';
@@ -80,18 +81,6 @@ const checkPlan = (plan: Plan, options: ApplyArguments, here: string): void => {
       `See rolelift show ${here}; mend the causes or accept them when planning.`,
     );
   }
-  for (const id of options.move) {
-    if (plan.moves.some((move) => move.id === id)) continue;
-    throw new RoleliftError(
-      {
-        code: 'RL628',
-        message: `the plan has no move ${id}`,
-        remedy: `rolelift show ${here} lists the moves.`,
-        fault: 'user',
-      },
-      { exit: 64 },
-    );
-  }
 };
 
 /** True for a step that an earlier run has begun: what became of it is told by its journal and by looking, not by planning. */
@@ -122,20 +111,27 @@ export const refusedSteps = (live: Inventory, plan: Plan, state: RunState): Read
 const movesToApply = (plan: Plan, named: readonly string[]): number =>
   plan.moves.filter((move) => !move.blocked && !move.skip && (named.length === 0 || named.includes(move.id))).length;
 
-export const applyDirectory = async (session: Session, directory: string, options: ApplyArguments): Promise<number> => {
+export const applyDirectory = async (session: Session, directory: string, given: ApplyArguments): Promise<number> => {
   const { host } = session;
   const here = shownPath(directory);
   const plan = await loadPlan(directory);
-  checkPlan(plan, options, here);
+  checkPlan(plan, given, here);
+  const options: ApplyArguments = {
+    ...given,
+    move: movesNamed(plan, given.move, here),
+    acceptUnproven: given.acceptUnproven.flatMap((name) => (name === 'all' ? [name] : movesNamed(plan, [name], here))),
+  };
   if (options.dryRun) {
     host.result(
       callsText(
         plan,
         'apply',
-        (step) =>
-          !step.skip &&
-          (options.stage === undefined || step.stage === options.stage) &&
-          (options.move.length === 0 || step.move === null || options.move.includes(step.move)),
+        (plan.steps as readonly Step[]).filter(
+          (step) =>
+            !step.skip &&
+            (options.stage === undefined || step.stage === options.stage) &&
+            (options.move.length === 0 || step.move === null || options.move.includes(step.move)),
+        ),
         host.style,
       ),
     );

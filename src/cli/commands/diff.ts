@@ -4,12 +4,14 @@ import { plan as makePlan } from '../../planner/plan.js';
 import { rewind } from '../../planner/rewind.js';
 import { differenceText } from '../../report/difference.js';
 import { appliedSteps } from '../../verify/old-way.js';
+import { readRunState } from '../journal-place.js';
 import { connectTo, scanLive } from '../live.js';
-import { loadPlan, loadRunState, planDirectoryOf } from '../plan-directory.js';
+import { loadPlan, planDirectoryOf } from '../plan-directory.js';
 import { type GlobalOptions, openSession } from '../session.js';
 
 export const run = async (args: readonly string[], given: Record<string, unknown>): Promise<number> => {
   const session = openSession(given as unknown as GlobalOptions);
+  const { state } = given as { readonly state?: string };
   const directory = await planDirectoryOf(args[0] as string);
   const plan = await loadPlan(directory);
   const other = await (async () => {
@@ -21,7 +23,7 @@ export const run = async (args: readonly string[], given: Record<string, unknown
       oidcIssuer: options.oidcIssuer ?? undefined,
     });
     // What we ourselves have applied is no change of the estate.
-    return makePlan(rewind(live, plan, appliedSteps(await loadRunState(directory))), options, {
+    return makePlan(rewind(live, plan, appliedSteps(await readRunState(session, plan, directory, state))), options, {
       createdAt: plan.createdAt,
       tool: plan.tool,
     });

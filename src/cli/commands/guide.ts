@@ -9,9 +9,9 @@ import { roleName } from '../../report/role-names.js';
 import { runbook } from '../../report/runbook.js';
 import { usesText } from '../../report/uses.js';
 import { commandsFor } from '../guide-commands.js';
+import { isLoopback, readRunState } from '../journal-place.js';
 import { connectTo, scanLive } from '../live.js';
 import { clearForPlan, folderName, savePlan } from '../plan-directory.js';
-import { isLoopback } from '../run-state.js';
 import { type GlobalOptions, openSession, type Session } from '../session.js';
 import { shownPath } from '../shown-path.js';
 import { useRows } from '../use-rows.js';
@@ -45,7 +45,7 @@ export const run = async (_args: readonly string[], given: Record<string, unknow
   const plan = namespaces.length === 0 ? whole : planOf(inventory, { ...defaultPlanOptions, target, namespaces });
   const directory = path.resolve(path.join('plans', folderName(inventory.cluster.name)));
   const here = shownPath(directory);
-  await clearForPlan(directory);
+  await clearForPlan(directory, (old) => readRunState(session, old, directory));
   await savePlan(directory, plan, inventory, runbook(plan, here));
   host.result(`${reviewText(plan, host.style, host.width)}\n`);
 

@@ -1,8 +1,8 @@
 import { stringify } from 'yaml';
 import type { StateStore } from '../../permissions/iam-policy.js';
 import { needsOf, type Purpose } from '../../permissions/needs.js';
+import { folderIn, type JournalPlace, knownPlace, parsePlace } from '../journal-place.js';
 import { loadPlan, planDirectoryOf } from '../plan-directory.js';
-import { stateOf, under } from '../run-state.js';
 import { type GlobalOptions, openSession } from '../session.js';
 
 interface PermissionsArguments extends GlobalOptions {
@@ -12,26 +12,26 @@ interface PermissionsArguments extends GlobalOptions {
   readonly lock: string;
 }
 
-/** `s3://bucket/prefix` where the journal lives there; each plan has a folder of its own below it. */
-const stateStore = (given: string | undefined, planId: string | null): StateStore | null => {
-  if (given === undefined) return null;
-  // No server is asked for the place: a sandbox's address stands for it.
-  const state = stateOf(given, 'http://localhost');
-  if (state.is === 'local') return null;
-  return { bucket: state.bucket, prefix: planId === null ? state.prefix : under(state.prefix, planId) };
-};
+/** What the rights must cover where the journal lives in object storage; each plan has a folder of its own below the prefix. */
+const stateStore = (place: JournalPlace | null, planId: string | null): StateStore | null =>
+  place?.is === 's3'
+    ? { bucket: place.bucket, prefix: planId === null ? place.prefix : folderIn(place, planId) }
+    : null;
 
 export const run = async (args: readonly string[], given: Record<string, unknown>): Promise<number> => {
   const options = given as unknown as PermissionsArguments;
   const session = openSession(options);
   const [target] = args;
-  const plan = target === undefined ? null : await loadPlan(await planDirectoryOf(target));
+  const directory = target === undefined ? null : await planDirectoryOf(target);
+  const plan = directory === null ? null : await loadPlan(directory);
+  const known = directory === null ? null : await knownPlace(directory);
+  const place = options.state === undefined ? known : parsePlace(options.state);
   const purpose: Purpose = plan === null && options.for === 'apply' ? 'scan' : options.for;
   const needs = needsOf(plan, purpose, {
     proveToken: options.prove === 'token',
     lock: options.lock === 'none' ? null : options.lock,
     runsNamespace: 'kube-system',
-    state: stateStore(options.state, plan?.id ?? null),
+    state: stateStore(place, plan?.id ?? null),
     accountRoles: options.accountRole ?? {},
     region: options.region ?? process.env.AWS_REGION ?? '*',
   });

@@ -8,6 +8,7 @@ import { reviewText } from '../../report/review.js';
 import { runbook } from '../../report/runbook.js';
 import { parseInventory } from '../../scan/inventory-file.js';
 import { readManifests } from '../../scan/manifests.js';
+import { readRunState } from '../journal-place.js';
 import { connectTo, scanLive, stoppable } from '../live.js';
 import { clearForPlan, files, folderName, parseJson, planDirectoryOf, readText, savePlan } from '../plan-directory.js';
 import { type PlanArguments, planOptionsOf } from '../plan-options.js';
@@ -38,7 +39,7 @@ export const run = async (_args: readonly string[], given: Record<string, unknow
   const inventory = await inventoryFor(session, options);
   const plan = makePlan(inventory, planOptionsOf(options), { createdAt: new Date().toISOString(), tool: toolName() });
   const directory = path.resolve(options.out ?? path.join('plans', folderName(inventory.cluster.name)));
-  await clearForPlan(directory);
+  await clearForPlan(directory, (old) => readRunState(session, old, directory));
   await savePlan(directory, plan, inventory, runbook(plan, shownPath(directory)));
   await session.host.pause();
   if (options.json) session.host.result(JSON.stringify(plan));

@@ -1,12 +1,13 @@
 import path from 'node:path';
-import { RoleliftError } from '../../model/error.js';
 import { partWith } from '../../rehearsal/components.js';
 import { rehearse } from '../../rehearsal/rehearse.js';
 import { rehearsalText } from '../../report/rehearsal.js';
 import { parseInventory } from '../../scan/inventory-file.js';
 import { registry } from '../../steps/registry.js';
+import { movesNamed } from '../moves-named.js';
 import { files, loadPlan, parseJson, planDirectoryOf, readText, saveJson } from '../plan-directory.js';
 import { type GlobalOptions, openSession, type Session } from '../session.js';
+import { shownPath } from '../shown-path.js';
 import { toolName } from '../version.js';
 
 interface RehearseArguments extends GlobalOptions {
@@ -27,28 +28,18 @@ export const run = async (args: readonly string[], given: Record<string, unknown
 
 /**
  * Rehearses the plan of a directory on a twin of its own inventory, writes rehearsal.json and shows the verdict. `quick`: fewer faults and
- * interruptions. `moves`: these alone, to see a failure again; then no verdict on the plan is written. Answers the exit code: 0 passed, 1
+ * interruptions. `given`: these moves alone, to see a failure again; then no verdict on the plan is written. Answers the exit code: 0 passed, 1
  * failed.
  */
 export const rehearseDirectory = async (
   session: Session,
   directory: string,
   quick: boolean,
-  moves: readonly string[] = [],
+  given: readonly string[] = [],
 ): Promise<number> => {
   const { host } = session;
   const plan = await loadPlan(directory);
-  const unknown = moves.find((id) => !plan.moves.some((move) => move.id === id));
-  if (unknown !== undefined)
-    throw new RoleliftError(
-      {
-        code: 'RL628',
-        message: `the plan has no move ${unknown}`,
-        remedy: 'rolelift show PLAN lists them.',
-        fault: 'user',
-      },
-      { exit: 64 },
-    );
+  const moves = movesNamed(plan, given, shownPath(directory));
   const file = path.join(directory, files.inventory);
   const inventory = parseInventory(parseJson(await readText(file, 'the inventory'), file), file);
   const part = moves.length === 0 ? { plan, inventory } : partWith(plan, inventory, registry, moves);

@@ -6,8 +6,9 @@ import { type BrokerRemoval, brokerRemoval, obstacleText } from '../../planner/b
 import { optionsOf } from '../../planner/options-schema.js';
 import { removalText } from '../../report/broker-removal.js';
 import { deleteInstalls, isOurs } from '../broker-deletion.js';
+import { readRunState } from '../journal-place.js';
 import { connectTo, scanLive } from '../live.js';
-import { loadPlan, loadRunState, planDirectoryOf } from '../plan-directory.js';
+import { loadPlan, planDirectoryOf } from '../plan-directory.js';
 import { identify } from '../run-host.js';
 import { openRun } from '../run-state.js';
 import { type GlobalOptions, openSession, type Session } from '../session.js';
@@ -75,7 +76,7 @@ export const run = async (args: readonly string[], given: Record<string, unknown
   const removalNow = async (state: RunState): Promise<BrokerRemoval> =>
     brokerRemoval(study(await scanLive(session, clients), optionsOf(plan).sdkKnown), plan, overOf(state));
   if (!options.live) {
-    const removal = await removalNow(await loadRunState(directory));
+    const removal = await removalNow(await readRunState(session, plan, directory, options.state));
     await session.host.pause();
     show(session, removal);
     await session.host.close();

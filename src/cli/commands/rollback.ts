@@ -1,17 +1,22 @@
+import { undoable } from '../../engine/unwind.js';
 import { RoleliftError } from '../../model/error.js';
 import type { StepState } from '../../model/journal.js';
+import { visible } from '../../model/text.js';
 import { optionsOf } from '../../planner/options-schema.js';
+import { registry } from '../../steps/registry.js';
 import { callsText } from '../calls-text.js';
 import { confirmRun, sayWho } from '../confirm-run.js';
+import { readRunState } from '../journal-place.js';
 import { connectTo, scanLive } from '../live.js';
 import { moveProgress } from '../move-progress.js';
-import { loadPlan, loadRunState, planDirectoryOf } from '../plan-directory.js';
+import { movesNamed } from '../moves-named.js';
+import { loadPlan, planDirectoryOf } from '../plan-directory.js';
 import { identify } from '../run-host.js';
 import { showResult } from '../run-result.js';
 import { findRun, nextCommands, openRun } from '../run-state.js';
 import { openSession, type Session } from '../session.js';
 import { shownPath } from '../shown-path.js';
-import { type UndoOptions, undoRun } from '../undo-run.js';
+import { scopeOf, type UndoOptions, undoRun } from '../undo-run.js';
 
 export interface RollbackArguments extends UndoOptions {
   readonly state?: string;
@@ -56,23 +61,21 @@ const isToUndo = (state: StepState | undefined): boolean =>
 export const rollbackDirectory = async (
   session: Session,
   directory: string,
-  options: RollbackArguments,
+  given: RollbackArguments,
 ): Promise<number> => {
   const { host } = session;
   const here = shownPath(directory);
   const plan = await loadPlan(directory);
+  const options: RollbackArguments = {
+    ...given,
+    move: movesNamed(plan, given.move, here),
+    forceMove: movesNamed(plan, given.forceMove, here),
+  };
   if (options.dryRun) {
-    const state = await loadRunState(directory);
-    const moves = new Set(options.move);
-    host.result(
-      callsText(
-        plan,
-        'undo',
-        (step) =>
-          isToUndo(state.steps.get(step.id)) && (moves.size === 0 || (step.move !== null && moves.has(step.move))),
-        host.style,
-      ),
-    );
+    const state = await readRunState(session, plan, directory, options.state);
+    const { steps, kept } = undoable(plan, registry, state, scopeOf(options));
+    host.result(callsText(plan, 'undo', steps, host.style));
+    for (const { step, why } of kept) host.result(`${host.style.dim('stays:')} ${visible(step)} (${visible(why)})`);
     await host.close();
     return 0;
   }

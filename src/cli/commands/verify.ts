@@ -3,8 +3,9 @@ import { proofsText } from '../../report/proofs.js';
 import { stillDepends } from '../../verify/depends.js';
 import { fallBacks, withFallBacks } from '../../verify/fall-backs.js';
 import { verifyMoves } from '../../verify/verify.js';
+import { readRunState } from '../journal-place.js';
 import { connectTo, scanLive, stoppable } from '../live.js';
-import { loadPlan, loadRunState, planDirectoryOf } from '../plan-directory.js';
+import { loadPlan, planDirectoryOf } from '../plan-directory.js';
 import { type GlobalOptions, openSession } from '../session.js';
 
 export const run = async (args: readonly string[], given: Record<string, unknown>): Promise<number> => {
@@ -12,11 +13,12 @@ export const run = async (args: readonly string[], given: Record<string, unknown
     readonly prove?: 'token';
     readonly probe?: boolean;
     readonly probeImage?: string;
+    readonly state?: string;
   };
   const session = openSession(options);
   const directory = await planDirectoryOf(args[0] as string);
   const plan = await loadPlan(directory);
-  const state = await loadRunState(directory);
+  const state = await readRunState(session, plan, directory, options.state);
   const clients = await connectTo(session);
   const looked = await stoppable(
     session,

@@ -88,6 +88,14 @@ export const courseErrors: readonly ErrorCode[] = [
     remedy: 'Run the same command again: it observes what the last call did.',
   },
   {
+    code: 'RL864',
+    name: 'journal-elsewhere',
+    says: 'the journal of this plan is at another place',
+    explain:
+      'A journal holds what each step found before it wrote: only the run that has it can undo exactly. A second journal, begun elsewhere, would take what was applied for what had always been so. The plan directory (file STATE) and the cluster (`rolelift runs`) tell where the first one is.',
+    remedy: 'Leave `--state` out, or name that place. Is the journal lost: `rollback --from-live`, or plan again.',
+  },
+  {
     code: 'RL871',
     name: 'pods-cannot-be-replaced',
     says: 'pods still carry the new identity and cannot be replaced by rolelift',
