@@ -1,5 +1,5 @@
 import type { PlanOptions } from '../model/options.js';
-import { shellWord } from './shown-path.js';
+import { shellWord } from '../model/shell.js';
 
 /** What somebody chose when led through by questions. */
 export interface Choices {

@@ -1,8 +1,5 @@
 import path from 'node:path';
-
-/** A word as a POSIX shell takes it literally. */
-export const shellWord = (text: string): string =>
-  /^[A-Za-z0-9@%+=:,./_-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+import { shellWord } from '../model/shell.js';
 
 /** A folder as a person would type it: relative where it lies below the working directory, whole otherwise. */
 export const shownPath = (directory: string): string => {

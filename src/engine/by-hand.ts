@@ -1,7 +1,6 @@
+import { shellWord } from '../model/shell.js';
 import type { Change } from '../steps/step.js';
 
-const quote = (text: string): string =>
-  /^[A-Za-z0-9_./:=@%+,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 const kebab = (operation: string): string => operation.replace(/([a-z0-9])([A-Z])/g, '$1-$2').toLowerCase();
 
 /** Name of an object that is known only when the estate is looked at. */
@@ -12,12 +11,12 @@ const isWrite = (change: Change): boolean => change.api === 'aws' || change.dryR
 export const changesInto = (changes: readonly Change[]): readonly string[] =>
   changes.filter(isWrite).map((change) => {
     if (change.api === 'aws')
-      return `aws ${change.service} ${kebab(change.operation)} --cli-input-json ${quote(JSON.stringify(change.input))}`;
+      return `aws ${change.service} ${kebab(change.operation)} --cli-input-json ${shellWord(JSON.stringify(change.input))}`;
     const { ref } = change;
-    const namespace = 'namespace' in ref && ref.namespace !== undefined ? ` -n ${quote(ref.namespace)}` : '';
-    const context = 'cluster' in ref && ref.cluster !== undefined ? ` --context ${quote(ref.cluster)}` : '';
-    const named = `${quote(ref.kind.toLowerCase())} ${quote(ref.name)}`;
-    const body = quote(JSON.stringify(change.body));
+    const namespace = 'namespace' in ref && ref.namespace !== undefined ? ` -n ${shellWord(ref.namespace)}` : '';
+    const context = 'cluster' in ref && ref.cluster !== undefined ? ` --context ${shellWord(ref.cluster)}` : '';
+    const named = `${shellWord(ref.kind.toLowerCase())} ${shellWord(ref.name)}`;
+    const body = shellWord(JSON.stringify(change.body));
     switch (change.verb) {
       case 'delete':
         if (ref.name === anyName)

@@ -1,9 +1,10 @@
 import type { JournalState } from '../journal/fold.js';
 import { sameJson } from '../model/canonical.js';
 import { at, isObject, type Json, type JsonObject } from '../model/json.js';
+import { pointerKeys } from '../model/json-pointer.js';
 import type { Plan, Step } from '../model/plan.js';
 import { parseRoleArn } from '../model/resource.js';
-import { plannedAt, pointerKeys } from '../steps/object-fields.js';
+import { plannedAt } from '../steps/object-fields.js';
 import type { Registry } from '../steps/step.js';
 
 /** Texts that are the ARN of a role, as a whole. */

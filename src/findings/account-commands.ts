@@ -1,11 +1,10 @@
 import { canonical } from '../model/canonical.js';
 import { parseRoleArn } from '../model/resource.js';
 import { targetStatementFor } from '../trust/edit.js';
+import { providerArnFor } from '../trust/statement.js';
 import type { Proposal, RuleInput } from './rule.js';
 import { audienceOf, issuersOf, trustStatements } from './trust-plans.js';
 
-const providerArn = (partition: string, account: string, issuer: string): string =>
-  `arn:${partition}:iam::${account}:oidc-provider/${issuer.replace(/^https:\/\//, '').replace(/\/+$/, '')}`;
 /** A word for a POSIX shell: whatever stands in it, nothing of it is executed. */
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
@@ -26,7 +25,7 @@ export const accountCommands = (input: RuleInput, proposal: Proposal): readonly 
   const providers = chained || to.mechanism !== 'irsa' ? [] : issuersOf(estate.inventory, options);
   return [
     ...providers.map((issuer) => {
-      const arn = quoted(providerArn(role.partition, role.account, issuer));
+      const arn = quoted(providerArnFor(role.partition, role.account, issuer));
       return `aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn ${arn} --client-id ${quoted(audience)} || aws iam create-open-id-connect-provider --url ${quoted(issuer)} --client-id-list ${quoted(audience)}`;
     }),
     ...statements.map((statement) => {

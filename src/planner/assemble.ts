@@ -9,6 +9,7 @@ import type { PlanOptions } from '../model/options.js';
 import { type Move, type Plan, type Step, sealPlan } from '../model/plan.js';
 import { subjectOf, subjectText } from '../model/resource.js';
 import type { Registry } from '../steps/step.js';
+import { providerArnFor } from '../trust/statement.js';
 import { complete, type StepDraft } from './draft.js';
 import { guard } from './guard.js';
 import { moveSteps } from './move-steps.js';
@@ -149,7 +150,7 @@ const findingsOf = (intents: readonly Intent[], found: readonly Finding[]): Read
 const clusterOf = (estate: Estate, options: PlanOptions): Plan['cluster'] => {
   const { cluster, oidcProviders } = estate.inventory;
   const issuer = options.oidcIssuer ?? cluster.oidcIssuers[0] ?? '';
-  const arn = `arn:${cluster.partition}:iam::${cluster.accountId}:oidc-provider/${issuer.replace(/^https:\/\//, '')}`;
+  const arn = providerArnFor(cluster.partition, cluster.accountId, issuer);
   return planCluster(cluster, issuer, oidcProviders.some((provider) => provider.arn === arn) ? arn : null);
 };
 

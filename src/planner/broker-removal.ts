@@ -7,6 +7,7 @@ import { byText } from '../model/canonical.js';
 import type { BrokerInstall, Workload } from '../model/inventory.js';
 import type { Plan } from '../model/plan.js';
 import { type KubernetesRef, parseRoleArn, type Subject, subjectOf, subjectTitle } from '../model/resource.js';
+import { shellWord } from '../model/shell.js';
 
 /** Why a broker cannot go yet. */
 export interface Obstacle {
@@ -110,21 +111,19 @@ const hidden = (estate: Estate): readonly Obstacle[] =>
       text: `${area} could not be read: ${reason}`,
     }));
 
-/** An argument of a shell command, quoted where it is not plain. */
-const quoted = (text: string): string =>
-  /^[A-Za-z0-9_./:@-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
-
 const commandsOf = (ref: KubernetesRef, owner: RemovedInstall['owner']): readonly string[] => {
-  const namespace = quoted(ref.namespace ?? 'default');
+  const namespace = shellWord(ref.namespace ?? 'default');
   const release = owner.ref.split('/').at(-1) ?? '';
   switch (owner.tool) {
     case 'helm':
       return release === ''
         ? [`helm list -n ${namespace}`, `helm uninstall RELEASE -n ${namespace}`]
-        : [`helm uninstall ${quoted(release)} -n ${quoted(owner.ref.split('/').at(-2) ?? ref.namespace ?? 'default')}`];
+        : [
+            `helm uninstall ${shellWord(release)} -n ${shellWord(owner.ref.split('/').at(-2) ?? ref.namespace ?? 'default')}`,
+          ];
     case 'none':
     case 'kubectl-apply':
-      return [`kubectl delete ${ref.kind.toLowerCase()} ${quoted(ref.name)} -n ${namespace} --wait`];
+      return [`kubectl delete ${ref.kind.toLowerCase()} ${shellWord(ref.name)} -n ${namespace} --wait`];
     default:
       return [];
   }

@@ -1,5 +1,7 @@
 import type { Estate } from '../findings/rule.js';
 import type { Json } from '../model/json.js';
+import { pointerTo } from '../model/json-pointer.js';
+import { shellWord } from '../model/shell.js';
 import type { StepDraft, WorkloadKey } from './draft.js';
 import type { Intent } from './proposals.js';
 
@@ -17,13 +19,6 @@ interface FieldChange {
   readonly was: Json;
 }
 
-/** One key as a part of a JSON pointer (RFC 6901). */
-export const pointerPart = (key: string): string => key.replaceAll('~', '~0').replaceAll('/', '~1');
-
-/** A word that a shell takes as it is. */
-export const shellWord = (text: string): string =>
-  /^[A-Za-z0-9_./:=@%+,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
-
 const fieldsOf = (draft: StepDraft): readonly FieldChange[] => {
   if (draft.kind === 'annotate-service-account') {
     const { namespace, name, annotations } = draft.params as {
@@ -34,7 +29,7 @@ const fieldsOf = (draft: StepDraft): readonly FieldChange[] => {
     const was = draft.before.annotations as Readonly<Record<string, string | null>>;
     return Object.entries(annotations).map(([key, value]) => ({
       ref: { apiVersion: 'v1', kind: 'ServiceAccount', namespace, name },
-      pointer: `/metadata/annotations/${pointerPart(key)}`,
+      pointer: pointerTo('metadata', 'annotations', key),
       value,
       was: was[key] ?? null,
     }));
@@ -58,7 +53,7 @@ const fieldsOf = (draft: StepDraft): readonly FieldChange[] => {
     const was = draft.before.annotations as Readonly<Record<string, string>>;
     return (draft.params.keys as readonly string[]).map((key) => ({
       ref,
-      pointer: `${workload.templatePath}/metadata/annotations/${pointerPart(key)}`,
+      pointer: `${workload.templatePath}${pointerTo('metadata', 'annotations', key)}`,
       value: null,
       was: was[key] ?? null,
     }));

@@ -1,4 +1,5 @@
 import type { Inventory, PodView, ServiceAccount, Workload } from '../model/inventory.js';
+import { pointerKeys } from '../model/json-pointer.js';
 import type { Plan, Step } from '../model/plan.js';
 import { refKey } from '../model/resource.js';
 import { annotationKeys, marks } from '../model/words.js';
@@ -283,10 +284,8 @@ const rewindHandoff = (
   editOf: (workload: WorkloadKey) => TemplateEdit,
   accounts: Map<string, Annotations>,
 ): void => {
-  const annotation = /\/metadata\/annotations\/([^/]+)$/
-    .exec(change.pointer)?.[1]
-    ?.replaceAll('~1', '/')
-    .replaceAll('~0', '~');
+  const keys = pointerKeys(change.pointer);
+  const annotation = keys.at(-3) === 'metadata' && keys.at(-2) === 'annotations' ? keys.at(-1) : undefined;
   if (change.ref.kind === 'ServiceAccount') {
     if (annotation === undefined) return;
     const key = `${change.ref.namespace}/${change.ref.name}`;

@@ -1,5 +1,6 @@
 import type { Inventory, Workload } from '../model/inventory.js';
 import { at, isObject, type JsonObject, listAt, objectAt, textAt } from '../model/json.js';
+import { pointerKeys } from '../model/json-pointer.js';
 import type { Move, Plan } from '../model/plan.js';
 import type { Sandbox } from '../sandbox/sandbox.js';
 
@@ -53,11 +54,7 @@ export const podFromTemplate = (sandbox: Sandbox, subject: Subject): JsonObject 
   const { workload } = subject;
   const object = objectOf(sandbox, workload);
   if (object === null || workload.ref.kind === 'Pod' || workload.templatePath === '') return null;
-  const path = workload.templatePath
-    .split('/')
-    .slice(1)
-    .map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'));
-  const template = at(object, ...path);
+  const template = at(object, ...pointerKeys(workload.templatePath));
   if (!isObject(template)) return null;
   const namespace = workload.ref.namespace ?? 'default';
   const spec = objectAt(template, 'spec');

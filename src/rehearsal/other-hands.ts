@@ -1,6 +1,7 @@
 import type { Gate } from '../model/gate.js';
 import type { JournalEvent } from '../model/journal.js';
 import { type Json, type JsonObject, listAt, objectAt, textAt } from '../model/json.js';
+import { pointerKeys } from '../model/json-pointer.js';
 import type { Plan, Step } from '../model/plan.js';
 import { withAt } from '../sandbox/kubernetes/object.js';
 import { ownerTitle, subjectKey } from './estate-subjects.js';
@@ -69,10 +70,7 @@ export class OtherHands {
         textAt(ref, 'name') ?? '',
       );
       if (object === null) continue;
-      const path = (textAt(change, 'pointer') ?? '')
-        .split('/')
-        .slice(1)
-        .map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'));
+      const path = pointerKeys(textAt(change, 'pointer') ?? '');
       const value = (change as { readonly value?: Json }).value ?? null;
       view.put(withAt(object, path, value === null ? undefined : value));
     }

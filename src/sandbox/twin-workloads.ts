@@ -1,5 +1,6 @@
 import type { BrokerInstall, PodView, Workload } from '../model/inventory.js';
 import { isObject, type Json, type JsonObject } from '../model/json.js';
+import { pointerKeys } from '../model/json-pointer.js';
 import { brokerArgs, brokerContainer, imageOf } from './twin-brokers.js';
 import { metadataOf } from './twin-names.js';
 import { podSpec } from './twin-pod-spec.js';
@@ -16,11 +17,7 @@ const strategyOf = (workload: Workload): JsonObject => {
 };
 
 const nested = (pointer: string, value: Json): JsonObject =>
-  pointer
-    .split('/')
-    .slice(1)
-    .reverse()
-    .reduce<Json>((inner, key) => ({ [key.replaceAll('~1', '/').replaceAll('~0', '~')]: inner }), value) as JsonObject;
+  pointerKeys(pointer).reduceRight<Json>((inner, key) => ({ [key]: inner }), value) as JsonObject;
 
 const merged = (left: JsonObject, right: JsonObject): JsonObject => {
   const result: Record<string, Json> = { ...left };

@@ -1,13 +1,14 @@
 import { byText } from '../model/canonical.js';
 import type { Pod, PodView, Workload } from '../model/inventory.js';
 import { at, type JsonObject, numberAt, objectAt, textAt, textsAt } from '../model/json.js';
+import { pointerKeys } from '../model/json-pointer.js';
 import { type KubernetesRef, refKey } from '../model/resource.js';
 import { annotationKeys } from '../model/words.js';
 import { customKindOf } from './custom-kinds.js';
 import { ownersOf } from './owners.js';
 import { type ConfigMapKeys, podView } from './pod-view.js';
 import { keptAnnotations } from './redact.js';
-import { controllerOf, hasTemplate, objectAtPointer, pointerParts } from './workload-kinds.js';
+import { controllerOf, hasTemplate, objectAtPointer } from './workload-kinds.js';
 
 /** Something below a custom resource that has a pod template, or is a pod: a Deployment that an operator made, a Spark driver. */
 export interface Unit {
@@ -138,8 +139,8 @@ const declaredView = (
   keysOf: ConfigMapKeys,
 ): PodView => {
   const shape = customKindOf(ref.apiVersion, ref.kind);
-  const account = shape?.serviceAccount == null ? undefined : textAt(object, ...pointerParts(shape.serviceAccount));
-  const annotations = shape?.annotations === undefined ? {} : textsAt(object, ...pointerParts(shape.annotations));
+  const account = shape?.serviceAccount == null ? undefined : textAt(object, ...pointerKeys(shape.serviceAccount));
+  const annotations = shape?.annotations === undefined ? {} : textsAt(object, ...pointerKeys(shape.annotations));
   return podView(
     { metadata: { annotations }, spec: account === undefined ? {} : { serviceAccountName: account } },
     namespace,

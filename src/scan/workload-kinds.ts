@@ -1,5 +1,6 @@
 import type { PodView, Workload } from '../model/inventory.js';
 import { at, isObject, type JsonObject, listAt, numberAt, objectAt, textAt, textsAt } from '../model/json.js';
+import { pointerKeys } from '../model/json-pointer.js';
 import { type KubernetesRef, kubernetesRef } from '../model/resource.js';
 import { ownersOf } from './owners.js';
 import { type ConfigMapKeys, podView } from './pod-view.js';
@@ -44,15 +45,9 @@ export const templatePathOf = (kind: string): string =>
 
 /** The object at a JSON pointer; an empty object where there is none. */
 export const objectAtPointer = (object: unknown, pointer: string): JsonObject => {
-  const found = at(object, ...pointerParts(pointer));
+  const found = at(object, ...pointerKeys(pointer));
   return isObject(found) ? found : {};
 };
-export const pointerParts = (pointer: string): string[] =>
-  pointer
-    .split('/')
-    .slice(1)
-    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
-
 export const refOf = (object: JsonObject): KubernetesRef =>
   kubernetesRef(
     textAt(object, 'apiVersion') ?? '',

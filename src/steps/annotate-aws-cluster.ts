@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import type { JsonObject } from '../model/json.js';
+import { pointerTo } from '../model/json-pointer.js';
 import type { Step } from '../model/plan.js';
 import { type KubernetesRef, refKey } from '../model/resource.js';
-import { fieldAt, managerOf, mergePatchOf, plannedAt, pointerTo, preimageOf, setTo } from './object-fields.js';
+import { fieldAt, managerOf, mergePatchOf, plannedAt, preimageOf, setTo } from './object-fields.js';
 import { editFields, restoreFields } from './object-write.js';
 import { markEdits, unnamedPlan } from './our-marks.js';
 import { parserOf } from './params.js';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { byText, sameJson } from '../model/canonical.js';
 import { type JsonObject, textAt } from '../model/json.js';
+import { pointerTo } from '../model/json-pointer.js';
 import type { Step } from '../model/plan.js';
 import { refKey, serviceAccountRef } from '../model/resource.js';
 import { annotationKeys } from '../model/words.js';
@@ -11,7 +12,6 @@ import {
   managerOf,
   mergePatchOf,
   plannedAt,
-  pointerTo,
   preimageOf,
   sameField,
   setTo,

@@ -1,18 +1,7 @@
 import { sameJson } from '../model/canonical.js';
 import { at, isObject, type Json, type JsonObject, listAt, textAt } from '../model/json.js';
+import { pointerKeys, pointerTo } from '../model/json-pointer.js';
 import type { Step } from '../model/plan.js';
-
-/** Keys of a JSON pointer (RFC 6901). */
-export const pointerKeys = (pointer: string): readonly string[] =>
-  pointer === ''
-    ? []
-    : pointer
-        .slice(1)
-        .split('/')
-        .map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'));
-
-export const pointerTo = (...keys: readonly string[]): string =>
-  keys.map((key) => `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 
 export type Field = { readonly present: false } | { readonly present: true; readonly value: Json };
 

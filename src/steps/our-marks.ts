@@ -1,6 +1,7 @@
 import { type JsonObject, textsAt } from '../model/json.js';
+import { pointerTo } from '../model/json-pointer.js';
 import { marks } from '../model/words.js';
-import { type FieldEdit, pointerTo, setTo } from './object-fields.js';
+import { type FieldEdit, setTo } from './object-fields.js';
 
 /** What stands for the plan's id where a change is shown without one. */
 export const unnamedPlan = 'this-plan';

@@ -1,19 +1,11 @@
 import { z } from 'zod';
 import { at, type JsonObject } from '../model/json.js';
+import { pointerKeys, pointerTo } from '../model/json-pointer.js';
 import type { Step } from '../model/plan.js';
 import { refKey, subjectOf, subjectTitle } from '../model/resource.js';
 import { marks } from '../model/words.js';
 import { previewChange } from './admission-preview.js';
-import {
-  type Field,
-  fieldAt,
-  managerOf,
-  mergePatchOf,
-  pointerKeys,
-  pointerTo,
-  preimageOf,
-  setTo,
-} from './object-fields.js';
+import { type Field, fieldAt, managerOf, mergePatchOf, preimageOf, setTo } from './object-fields.js';
 import { editFields, restoreFields } from './object-write.js';
 import { restartMark, unnamedPlan } from './our-marks.js';
 import { identityParam, parserOf, pointerParam, workloadParam, workloadRef } from './params.js';

@@ -1,7 +1,8 @@
 import { RoleliftError } from '../model/error.js';
 import { at, type JsonObject, numberAt, objectAt, textAt } from '../model/json.js';
+import { pointerKeys, pointerTo } from '../model/json-pointer.js';
 import { type KubernetesRef, subjectOf, subjectTitle } from '../model/resource.js';
-import { fieldAt, pointerKeys } from './object-fields.js';
+import { fieldAt } from './object-fields.js';
 import { type WorkloadParam, workloadRef } from './params.js';
 import { isLive, isReady, podName, podRef, podUid } from './pods.js';
 import type { ReadCtx, StepCtx, WriteCtx } from './step.js';
@@ -196,9 +197,7 @@ export const templateOf = (object: JsonObject, workload: WorkloadParam): JsonObj
   return workload.templatePath === '' ? object : field.present ? objectAt({ it: field.value }, 'it') : {};
 };
 export const insideTemplate = (workload: WorkloadParam, ...keys: readonly string[]): string =>
-  [...pointerKeys(workload.templatePath), ...keys]
-    .map((key) => `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`)
-    .join('');
+  pointerTo(...pointerKeys(workload.templatePath), ...keys);
 
 export type Rolled =
   | { readonly is: 'done'; readonly pods: number; readonly recreated: boolean; readonly note: string }

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { commandsFor } from '../../src/cli/guide-commands.js';
 import { moveProgress } from '../../src/cli/move-progress.js';
 import { pausesText } from '../../src/cli/pause-text.js';
-import { shellWord } from '../../src/cli/shown-path.js';
 import type { Message } from '../../src/model/message.js';
 import type { Plan } from '../../src/model/plan.js';
+import { shellWord } from '../../src/model/shell.js';
 import { plainStyle } from '../../src/model/style.js';
 
 /** A plan as far as these texts look at it: moves a, b, … with so many steps each. */
