@@ -12,10 +12,11 @@ const headersOf = (raw: http.IncomingHttpHeaders): Record<string, string> =>
     ),
   );
 
-const readAll = async (message: http.IncomingMessage): Promise<string> => {
+const readAll = async (message: http.IncomingMessage, sieve: HttpRequest['sieve']): Promise<string> => {
   const parts: Buffer[] = [];
   for await (const part of message) parts.push(part as Buffer);
-  return Buffer.concat(parts).toString('utf8');
+  const bytes = Buffer.concat(parts);
+  return (sieve === undefined ? bytes : sieve(bytes)).toString('utf8');
 };
 
 async function* pieces(message: http.IncomingMessage): AsyncGenerator<string> {
@@ -53,6 +54,6 @@ export const socketTransport =
     return {
       status: message.statusCode ?? 0,
       headers: headersOf(message.headers),
-      body: streams ? pieces(message) : await readAll(message),
+      body: streams ? pieces(message) : await readAll(message, request.sieve),
     };
   };

@@ -1,6 +1,6 @@
 import type { Clock } from '../model/clock.js';
 import { RoleliftError } from '../model/error.js';
-import type { HttpResponse, Transport } from '../model/http.js';
+import type { HttpRequest, HttpResponse, Transport } from '../model/http.js';
 import { type Json, type JsonObject, numberAt, textAt } from '../model/json.js';
 import { type KubernetesCall, KubernetesError, kubernetesError, unreachable } from './kubernetes-errors.js';
 import type { Lane, Lanes } from './lanes.js';
@@ -31,8 +31,8 @@ export interface KubernetesRequest {
   readonly body?: Json;
   readonly type?: string;
   readonly fresh?: boolean;
-  /** Takes out of an answer's text what nobody will read, before it is parsed. */
-  readonly read?: (text: string) => string;
+  /** Takes out of an answer's bytes what nobody will read. */
+  readonly sieve?: HttpRequest['sieve'];
 }
 
 /** Calls of one API server: lanes, timeouts, retries, server time; every failure is a KubernetesError. */
@@ -135,6 +135,7 @@ export class KubernetesCalls {
             ...(request.body === undefined ? {} : { 'content-type': request.type ?? json }),
           },
           body: request.body === undefined ? '' : JSON.stringify(request.body),
+          ...(request.sieve === undefined ? {} : { sieve: request.sieve }),
         },
         limitedSignal(this.#options.signal, this.#options.timeoutMs),
       );
@@ -154,7 +155,7 @@ export class KubernetesCalls {
       throw error;
     }
     try {
-      return JSON.parse(request.read === undefined ? body : request.read(body)) as JsonObject;
+      return JSON.parse(body) as JsonObject;
     } catch (thrown) {
       // Half a body: whether a write was done is not known.
       throw unreachable(call, this.#options.server, thrown);

@@ -48,7 +48,7 @@ export class KubernetesClient implements KubernetesWriter {
       {
         method: 'GET',
         path,
-        read: withoutFieldSets,
+        sieve: withoutFieldSets,
         query: {
           limit: String(this.#options.pageSize ?? 500),
           continue: token,

@@ -5,6 +5,8 @@ export interface HttpRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
+  /** Takes out of an answer's bytes what nobody will read, before they are decoded; asked of sockets only. It may write in its buffer. */
+  readonly sieve?: (bytes: Buffer) => Buffer;
 }
 export interface HttpResponse {
   readonly status: number;

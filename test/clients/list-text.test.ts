@@ -2,6 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { withoutFieldSets } from '../../src/clients/list-text.js';
 
+const sieved = (text: string): string => withoutFieldSets(Buffer.from(text)).toString();
+
 const set = (fields: unknown) => ({ manager: 'eks', fieldsType: 'FieldsV1', fieldsV1: fields, time: 't' });
 const emptied = (value: unknown): unknown =>
   Array.isArray(value)
@@ -18,7 +20,7 @@ const emptied = (value: unknown): unknown =>
 describe('a list without field sets', () => {
   it('loses the sets and nothing else, whatever stands in them and around them', () => {
     const hostile = fc.oneof(
-      fc.string(),
+      fc.string({ unit: 'grapheme' }),
       fc.constantFrom('"', '\\', '\\"', '{', '}', '"fieldsType":"FieldsV1","fieldsV1":{', '}\\'),
     );
     const fields = fc.dictionary(hostile, fc.dictionary(hostile, fc.oneof(hostile, fc.constant({}))));
@@ -30,7 +32,7 @@ describe('a list without field sets', () => {
             status: behind,
           })),
         };
-        expect(JSON.parse(withoutFieldSets(JSON.stringify(list)))).toEqual(emptied(JSON.parse(JSON.stringify(list))));
+        expect(JSON.parse(sieved(JSON.stringify(list)))).toEqual(emptied(JSON.parse(JSON.stringify(list))));
       }),
       { numRuns: 300 },
     );
@@ -45,6 +47,6 @@ describe('a list without field sets', () => {
       '{"fieldsType":"FieldsV1","fieldsV1":null}',
       '{"fieldsV1":{"a":1}}',
     ])
-      expect(withoutFieldSets(text)).toBe(text);
+      expect(sieved(text)).toBe(text);
   });
 });
