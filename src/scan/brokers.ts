@@ -3,7 +3,7 @@ import type { BrokerInstall, ClusterNode, Workload } from '../model/inventory.js
 import { isObject, type JsonObject, listAt, textAt, textsAt } from '../model/json.js';
 import { type KubernetesRef, parseArn, parseRoleArn, refKey } from '../model/resource.js';
 import { annotationKeys } from '../model/words.js';
-import { parseCommandLine, wordsOf } from './command-line.js';
+import { commandLineOf } from './command-line.js';
 
 /** A container that serves a broker, as its template shows it. */
 export interface BrokerSighting {
@@ -48,7 +48,7 @@ export const sightBroker = (ref: KubernetesRef, template: JsonObject): BrokerSig
   for (const container of listAt(template, 'spec', 'containers')) {
     if (!isObject(container)) continue;
     const image = imageOf(textAt(container, 'image') ?? '');
-    const { flags, words } = parseCommandLine(wordsOf(container));
+    const { flags, words } = commandLineOf(container);
     const has = (flag: string): boolean => Object.hasOwn(flags, flag);
     const sub = words.map((word) => word.replace(/^.*\//, '')).find((word) => word === 'agent' || word === 'server');
     const version = versionOf(image.tag);

@@ -1,4 +1,5 @@
 import { type JsonObject, listAt } from '../model/json.js';
+import { oncePer } from '../model/once-per.js';
 
 /** A container's command line, split into words: what stands in command and args, shell scripts opened up. */
 export const wordsOf = (container: JsonObject): readonly string[] =>
@@ -69,3 +70,6 @@ export const parseCommandLine = (words: readonly string[]): CommandLine => {
   }
   return { flags: Object.fromEntries([...flags].sort(([left], [right]) => (left < right ? -1 : 1))), words: rest };
 };
+
+/** What a container's command line says; several readers ask it of each template. */
+export const commandLineOf = oncePer((container: JsonObject): CommandLine => parseCommandLine(wordsOf(container)));

@@ -4,7 +4,7 @@ import { at, isObject, type JsonObject, listAt, textAt } from '../model/json.js'
 import { kubernetesRef } from '../model/resource.js';
 import { annotationKeys } from '../model/words.js';
 import { imageOf, isOn } from './brokers.js';
-import { parseCommandLine, wordsOf } from './command-line.js';
+import { commandLineOf } from './command-line.js';
 import type { Gaps } from './gaps.js';
 import type { ObjectSource } from './source.js';
 
@@ -16,7 +16,7 @@ const names = new Set(['iam-for-pods.amazonaws.com', 'pod-identity-webhook.amazo
 export const sightWebhook = (template: JsonObject): Readonly<Record<string, string>> | null => {
   for (const container of listAt(template, 'spec', 'containers')) {
     if (!isObject(container)) continue;
-    const { flags } = parseCommandLine(wordsOf(container));
+    const { flags } = commandLineOf(container);
     const image = imageOf(textAt(container, 'image') ?? '').name;
     if (
       /pod-identity-webhook$/.test(image) ||
