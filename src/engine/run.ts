@@ -42,7 +42,7 @@ export interface Stops {
 }
 
 export interface CommonOptions {
-  /** Steps at once; rollback takes twice as many. */
+  /** Steps at once, and as many restarts beside them as --rollouts allows; rollback takes twice as many. 1 is one at a time. */
   readonly concurrency: number;
   /** --rollouts: restarts at once. */
   readonly rollouts: number;

@@ -5,9 +5,9 @@ export interface Task {
   readonly needs: readonly string[];
   /** Keys that no two running tasks share. */
   readonly locks: readonly string[];
-  /** Takes a rollout slot. */
+  /** Takes a rollout slot, and no other: it is long and mostly waits, and the next moves are prepared meanwhile. */
   readonly rollout: boolean;
-  /** Waits rather than works (a gate): takes no slot of the concurrency. */
+  /** Waits rather than works (a gate): takes no slot at all. */
   readonly free?: boolean;
   /** Estimated cost, for the length of the remaining path; `costOf` has the usual two. */
   readonly cost: number;
@@ -21,17 +21,22 @@ export interface Task {
  */
 export const costOf = (kind: { readonly rollout: boolean }): number => (kind.rollout ? 60 : -0.01);
 
+interface Ranked {
+  readonly priority: number;
+  readonly order: number;
+}
+const before = (left: Ranked, right: Ranked): boolean =>
+  left.priority !== right.priority ? left.priority > right.priority : left.order < right.order;
+
 /** A binary heap: highest priority first, then the order in which tasks were added. */
-const heap = <T extends { readonly priority: number; readonly order: number }>() => {
+const heap = <T extends Ranked>() => {
   const items: T[] = [];
-  const before = (left: T, right: T): boolean =>
-    left.priority !== right.priority ? left.priority > right.priority : left.order < right.order;
   const swap = (a: number, b: number): void => {
     [items[a], items[b]] = [items[b] as T, items[a] as T];
   };
   return {
-    get size() {
-      return items.length;
+    get top(): T | undefined {
+      return items[0];
     },
     push(item: T) {
       items.push(item);
@@ -73,8 +78,8 @@ interface Entry {
 }
 
 /**
- * Runs a graph of tasks: deepest remaining path first, within a bound of concurrency, a budget of rollouts, and one task per lock
- * key. All locks of a task are taken at once, so that no two can wait for each other. Tasks may be added while it runs.
+ * Runs a graph of tasks: deepest remaining path first, within a bound of concurrency, a budget of rollouts beside it, and one task per
+ * lock key; a concurrency of 1 is one task at a time, whatever it is. All locks of a task are taken at once, so that no two can wait for each other. Tasks may be added while it runs.
  */
 export class Scheduler {
   readonly #limits: { readonly concurrency: number; readonly rollouts: number };
@@ -83,7 +88,7 @@ export class Scheduler {
   readonly #done: Set<string>;
   readonly #ready = heap<Entry>();
   readonly #free = heap<Entry>();
-  readonly #forSlot = heap<Entry>();
+  readonly #rollouts = heap<Entry>();
   readonly #forLock = new Map<string, Entry[]>();
   readonly #held = new Set<string>();
   #running = 0;
@@ -96,7 +101,8 @@ export class Scheduler {
 
   /** `done`: ids that are done before anything runs. */
   constructor(limits: { readonly concurrency: number; readonly rollouts: number }, done: Iterable<string> = []) {
-    this.#limits = { concurrency: Math.max(1, limits.concurrency), rollouts: Math.max(1, limits.rollouts) };
+    const concurrency = Math.max(1, limits.concurrency);
+    this.#limits = { concurrency, rollouts: Math.max(1, Math.min(limits.rollouts, concurrency)) };
     this.#done = new Set(done);
   }
 
@@ -158,7 +164,8 @@ export class Scheduler {
   }
 
   #queue(entry: Entry): void {
-    (entry.task.free === true ? this.#free : this.#ready).push(entry);
+    const { free, rollout } = entry.task;
+    (free === true ? this.#free : rollout ? this.#rollouts : this.#ready).push(entry);
   }
 
   /** Takes back a task that has not begun. */
@@ -215,11 +222,17 @@ export class Scheduler {
   #next(): Entry | undefined {
     const free = this.#free.pop();
     if (free !== undefined) return free;
-    if (this.#working >= this.#limits.concurrency) return undefined;
-    return this.#ready.pop() ?? (this.#rolling < this.#limits.rollouts ? this.#forSlot.pop() : undefined);
+    const { concurrency, rollouts } = this.#limits;
+    if (concurrency === 1 && this.#working + this.#rolling > 0) return undefined;
+    const work = this.#working < concurrency ? this.#ready.top : undefined;
+    const rollout = this.#rolling < rollouts ? this.#rollouts.top : undefined;
+    if (work === undefined && rollout === undefined) return undefined;
+    return rollout === undefined || (work !== undefined && before(work, rollout))
+      ? this.#ready.pop()
+      : this.#rollouts.pop();
   }
 
-  /** Begins a task, or parks it where it waits: at a lock, or for a rollout slot. */
+  /** Begins a task, or parks it where it waits for a lock. */
   #begin(entry: Entry): void {
     if (entry.status !== 'ready') return;
     const { task } = entry;
@@ -230,14 +243,9 @@ export class Scheduler {
       else list.push(entry);
       return;
     }
-    if (task.rollout && this.#rolling >= this.#limits.rollouts) {
-      this.#forSlot.push(entry);
-      return;
-    }
     entry.status = 'running';
     this.#running += 1;
-    if (task.free !== true) this.#working += 1;
-    if (task.rollout) this.#rolling += 1;
+    this.#count(task, 1);
     for (const key of task.locks) this.#held.add(key);
     void task.run().then(
       (done) => this.#ended(entry, done),
@@ -245,12 +253,17 @@ export class Scheduler {
     );
   }
 
+  #count(task: Task, by: 1 | -1): void {
+    if (task.free === true) return;
+    if (task.rollout) this.#rolling += by;
+    else this.#working += by;
+  }
+
   #ended(entry: Entry, done: boolean): void {
     const { task } = entry;
     entry.status = done ? 'done' : 'failed';
     this.#running -= 1;
-    if (task.free !== true) this.#working -= 1;
-    if (task.rollout) this.#rolling -= 1;
+    this.#count(task, -1);
     for (const key of task.locks) {
       this.#held.delete(key);
       for (const waiting of this.#forLock.get(key) ?? []) this.#queue(waiting);

@@ -45,8 +45,9 @@ describe('the schedule', () => {
                   locks.add(node.lock);
                   running += 1;
                   rolling += node.rollout ? 1 : 0;
-                  expect(running).toBeLessThanOrEqual(concurrency);
-                  expect(rolling).toBeLessThanOrEqual(rollouts);
+                  expect(running - rolling).toBeLessThanOrEqual(concurrency);
+                  expect(rolling).toBeLessThanOrEqual(Math.min(rollouts, concurrency));
+                  if (concurrency === 1) expect(running).toBe(1);
                   await clock.sleep(node.ms);
                   running -= 1;
                   rolling -= node.rollout ? 1 : 0;
@@ -73,36 +74,40 @@ describe('the schedule', () => {
     );
   });
 
-  it('comes within a few percent of the best time that rollouts allow', async () => {
-    // 120 moves: two short writes through one lane of five, then a rollout of 60 s, of which 20 may run at once.
-    const time = async (): Promise<number> => {
-      const clock = virtualClock(0);
-      const scheduler = new Scheduler({ concurrency: 64, rollouts: 20 });
-      const tasks: Task[] = [];
-      const lanes = 5;
-      const add = (id: string, needs: string[], ms: number, rollout: boolean, lock: string | null): void => {
-        tasks.push({
-          id,
-          needs,
-          locks: lock === null ? [] : [lock],
-          rollout,
-          cost: rollout ? 60 : -0.01,
-          run: async () => {
-            await clock.sleep(ms);
-            return true;
-          },
-        });
+  it.each([64, 20])(
+    'comes within a few percent of the best time that rollouts allow, %i steps at once',
+    async (most) => {
+      // 120 moves: two short writes through one lane of five, then a rollout of 60 s, of which 20 may run at once.
+      const time = async (): Promise<number> => {
+        const clock = virtualClock(0);
+        const scheduler = new Scheduler({ concurrency: most, rollouts: 20 });
+        const tasks: Task[] = [];
+        const lanes = 5;
+        const add = (id: string, needs: string[], ms: number, rollout: boolean, lock: string | null): void => {
+          tasks.push({
+            id,
+            needs,
+            locks: lock === null ? [] : [lock],
+            rollout,
+            cost: rollout ? 60 : -0.01,
+            run: async () => {
+              await clock.sleep(ms);
+              return true;
+            },
+          });
+        };
+        for (let move = 0; move < 120; move += 1) add(`a${move}`, [], 1000, false, `lane${move % lanes}`);
+        for (let move = 0; move < 120; move += 1) add(`b${move}`, [`a${move}`], 1000, false, `lane${move % lanes}`);
+        for (let move = 0; move < 120; move += 1) add(`r${move}`, [`b${move}`], 60_000, true, null);
+        scheduler.add(tasks);
+        await scheduler.run();
+        return clock.monotonic();
       };
-      for (let move = 0; move < 120; move += 1) add(`a${move}`, [], 1000, false, `lane${move % lanes}`);
-      for (let move = 0; move < 120; move += 1) add(`b${move}`, [`a${move}`], 1000, false, `lane${move % lanes}`);
-      for (let move = 0; move < 120; move += 1) add(`r${move}`, [`b${move}`], 60_000, true, null);
-      scheduler.add(tasks);
-      await scheduler.run();
-      return clock.monotonic();
-    };
-    const best = (120 / 20) * 60_000;
-    expect(await time()).toBeLessThanOrEqual(best * 1.05);
-  });
+      const best = (120 / 20) * 60_000;
+      // The first twenty are prepared in 8 s; all others while those before them roll out.
+      expect(await time()).toBeLessThanOrEqual(best + 8_000);
+    },
+  );
 
   it('handles ten thousand tasks on one lock and in one chain', async () => {
     const scheduler = new Scheduler({ concurrency: 16, rollouts: 20 });
