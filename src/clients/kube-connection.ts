@@ -1,10 +1,11 @@
+import { existsSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
+import path from 'node:path';
+import type { KubeConfig } from '@kubernetes/client-node';
 import { RoleliftError, textOf } from '../model/error.js';
 import type { Transport } from '../model/http.js';
 import { type SocketOptions, socketTransport } from './http-transport.js';
-import { credentialsOf } from './kube-credentials.js';
-import { type KubeCluster, type Kubeconfig, type KubeUser, loadKubeconfig, NoKubeconfig } from './kubeconfig.js';
 import { proxyFor } from './proxy.js';
 
 /** A way to one API server, as the user's kubeconfig or the pod's own account gives it. */
@@ -27,31 +28,45 @@ export interface KubeConfigOptions {
 /** Names of the contexts that a kubeconfig offers, the current one first; none where there is no configuration. Rejects with RL701. */
 export const contextNames = async (kubeconfig?: string): Promise<readonly string[]> => {
   const config = await load({ kubeconfig });
-  if (config === null) return [];
-  const names = config.contexts.map((context) => context.name);
-  const current = config.currentContext;
+  const current = config.getCurrentContext();
+  const cluster = config.getCurrentCluster();
+  if (cluster !== null && isInvented(cluster)) return [];
+  const names = config.getContexts().map((context) => context.name);
   return [...names.filter((name) => name === current), ...names.filter((name) => name !== current).sort()];
 };
 
-/** Connects as a kubeconfig says. Rejects with RL701 where there is none, or where the context is not in it. */
+/** client-node invents this server where it finds no configuration at all. */
+const isInvented = (cluster: { readonly server: string; readonly name: string }): boolean =>
+  cluster.server === 'http://localhost:8080' && cluster.name === 'cluster';
+
+/**
+ * Loads configuration with client-node: KUBECONFIG and its list of files, ~/.kube/config, in-cluster, exec plugins, certificates.
+ * Rejects with RL701 where there is none, or where the context is not in it.
+ */
 export const connect = async (options: KubeConfigOptions): Promise<KubeConnection> => {
   const config = await load(options);
-  const wanted = options.context ?? config?.currentContext ?? '';
-  const context = config?.contexts.find(({ name }) => name === wanted);
-  if (config !== null && options.context !== undefined && context === undefined) {
-    throw new RoleliftError(
-      {
-        code: 'RL701',
-        message: `the kubeconfig has no context "${options.context}"`,
-        cause: `it has: ${config.contexts.map(({ name }) => name).join(', ') || 'none'}`,
-        remedy: 'Name one of these with --context.',
-        fault: 'user',
-      },
-      { exit: 4 },
-    );
+  if (options.context !== undefined) {
+    if (config.getContextObject(options.context) === null) {
+      throw new RoleliftError(
+        {
+          code: 'RL701',
+          message: `the kubeconfig has no context "${options.context}"`,
+          cause: `it has: ${
+            config
+              .getContexts()
+              .map((context) => context.name)
+              .join(', ') || 'none'
+          }`,
+          remedy: 'Name one of these with --context.',
+          fault: 'user',
+        },
+        { exit: 4 },
+      );
+    }
+    config.setCurrentContext(options.context);
   }
-  const cluster = config?.clusters.find(({ name }) => name === context?.cluster);
-  if (cluster === undefined) {
+  const cluster = config.getCurrentCluster();
+  if (cluster === null || isInvented(cluster)) {
     throw new RoleliftError(
       {
         code: 'RL701',
@@ -63,67 +78,107 @@ export const connect = async (options: KubeConfigOptions): Promise<KubeConnectio
       { exit: 4 },
     );
   }
-  const credentials = shared(cluster, config?.users.find(({ name }) => name === context?.user) ?? null);
+  const server = cluster.server.replace(/\/+$/, '');
   return {
-    server: cluster.server,
-    context: wanted,
+    server,
+    context: config.getCurrentContext(),
     clusterName: cluster.name,
-    send: socketTransport(socketOptions(cluster, credentials, true)),
-    sendFresh: socketTransport(socketOptions(cluster, credentials, false)),
+    send: socketTransport(socketOptions(config, server, true)),
+    sendFresh: socketTransport(socketOptions(config, server, false)),
   };
 };
 
-const load = async (options: KubeConfigOptions): Promise<Kubeconfig | null> => {
+/** Files that KUBECONFIG lists and that are there: kubectl passes over the others. */
+const namedFiles = (): readonly string[] => {
+  const listed = (process.env['KUBECONFIG'] ?? '').split(path.delimiter).filter((file) => file !== '');
+  const there = listed.filter((file) => existsSync(file));
+  return there.length > 0 && listed.length > 1 ? there : [];
+};
+const read = (config: KubeConfig, file: string): KubeConfig => {
+  config.loadFromFile(file);
+  return config;
+};
+const firstOfEach = <T extends { readonly name: string }>(all: readonly T[]): T[] =>
+  all.filter((one, index) => all.findIndex(({ name }) => name === one.name) === index);
+
+/**
+ * Merges as kubectl does: the first file to set a name or the current context wins (Kubernetes documentation, "Merging kubeconfig
+ * files"). client-node's own merge takes the last file's context and refuses names that come twice: the same KUBECONFIG would then lead
+ * to another cluster than kubectl's.
+ */
+const mergeInto = (config: KubeConfig, parts: readonly KubeConfig[]): void => {
+  config.loadFromOptions({
+    clusters: firstOfEach(parts.flatMap((part) => part.getClusters())),
+    users: firstOfEach(parts.flatMap((part) => part.getUsers())),
+    contexts: firstOfEach(parts.flatMap((part) => part.getContexts())),
+    currentContext:
+      parts.map((part) => part.getCurrentContext()).find((name) => name !== undefined && name !== '') ?? '',
+  });
+};
+
+const load = async (options: KubeConfigOptions): Promise<KubeConfig> => {
+  const { KubeConfig: Config } = await import('@kubernetes/client-node');
+  const config = new Config();
   try {
-    return await loadKubeconfig(options.kubeconfig, process.env);
+    const several = options.kubeconfig === undefined ? namedFiles() : [];
+    if (several.length > 0)
+      mergeInto(
+        config,
+        several.map((file) => read(new Config(), file)),
+      );
+    else if (options.kubeconfig === undefined) config.loadFromDefault();
+    else config.loadFromFile(options.kubeconfig);
   } catch (thrown) {
     throw new RoleliftError(
       {
         code: 'RL701',
         message: `the kubeconfig ${options.kubeconfig ?? 'that KUBECONFIG names'} cannot be read`,
-        ...(thrown instanceof NoKubeconfig ? { cause: thrown.message } : {}),
+        // client-node trips over a file that is empty or something else.
+        ...(thrown instanceof TypeError ? { cause: 'it is empty, or no kubeconfig' } : {}),
         remedy: 'Give a readable file with --kubeconfig, or set KUBECONFIG. To try without a cluster: rolelift demo.',
         fault: 'user',
       },
       { because: thrown, exit: 4 },
     );
   }
+  return config;
 };
 
-/** Calls that begin together share one run of the kubeconfig's command, which may take a second and a process each. */
-const shared = (cluster: KubeCluster, user: KubeUser | null): (() => Promise<SocketOptions>) => {
-  const given = credentialsOf(cluster, user);
+/** client-node's own option builder refuses plain HTTP and makes an agent for every call; this keeps one agent alive. */
+const socketOptions = (config: KubeConfig, server: string, keepAlive: boolean): (() => Promise<SocketOptions>) => {
+  const inner = config as unknown as { applyOptions(options: SocketOptions): Promise<void> };
+  const proxyUrl = config.getCurrentCluster()?.proxyUrl ?? proxyFor(server, process.env);
+  let agent: http.Agent | https.Agent | undefined;
+  // Calls that begin together share one run of the kubeconfig's command, which may take a second and a process each.
   let asked: Promise<SocketOptions> | null = null;
-  return () => {
-    asked ??= given()
-      .catch((thrown: unknown) => {
-        throw credentialsFailed(user, thrown);
-      })
-      .finally(() => {
-        asked = null;
+  const credentials = (): Promise<SocketOptions> => {
+    asked ??= (async () => {
+      const options: SocketOptions = {};
+      await inner.applyOptions(options).catch((thrown: unknown) => {
+        throw credentialsFailed(config, thrown);
       });
+      return options;
+    })().finally(() => {
+      asked = null;
+    });
     return asked;
   };
-};
-
-/** One agent is kept alive for all calls of a connection. */
-const socketOptions = (
-  cluster: KubeCluster,
-  credentials: () => Promise<SocketOptions>,
-  keepAlive: boolean,
-): (() => Promise<SocketOptions>) => {
-  const proxyUrl = cluster.proxyUrl ?? proxyFor(cluster.server, process.env);
-  let agent: http.Agent | https.Agent | undefined;
   return async () => {
     const options = await credentials();
-    if (agent === undefined || !keepAlive) agent = await makeAgent(cluster.server, proxyUrl, keepAlive, options);
-    return { ...options, agent };
+    if (agent === undefined || !keepAlive) agent = await makeAgent(server, proxyUrl, keepAlive, options);
+    const user = config.getCurrentUser();
+    return {
+      ...options,
+      agent,
+      ...(user?.username === undefined ? {} : { auth: `${user.username}:${user.password ?? ''}` }),
+    };
   };
 };
 
 /** What the kubeconfig names for credentials (a command, files) did not give any: nothing was sent. */
-const credentialsFailed = (user: KubeUser | null, thrown: unknown): RoleliftError => {
-  const command = user?.exec?.['command'];
+const credentialsFailed = (config: KubeConfig, thrown: unknown): RoleliftError => {
+  const user = config.getCurrentUser();
+  const command: unknown = user?.exec?.command;
   return new RoleliftError(
     {
       code: 'RL702',
