@@ -32,7 +32,7 @@ export const parsePlace = (given: string): JournalPlace => {
 };
 
 /** As `--state` takes it. */
-export const placeText = (place: JournalPlace): string =>
+const placeText = (place: JournalPlace): string =>
   place.is === 'local' ? 'local' : `s3://${place.bucket}${place.prefix === '' ? '' : `/${place.prefix}`}`;
 
 /** The folder of one plan in object storage. */

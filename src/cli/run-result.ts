@@ -21,7 +21,7 @@ const meanings: Readonly<Record<string, string>> = {
 };
 
 /** How a run ended, for people: counts, what went wrong with what to do, what it waits for, the command that goes on. */
-export const resultText = (result: RunResult, run: EndedRun, style: Style, width: number): string => {
+const resultText = (result: RunResult, run: EndedRun, style: Style, width: number): string => {
   const { applied, skipped, undone } = result.counts;
   const lines = [
     [

@@ -10,7 +10,7 @@ import { ownedPods } from './owned-pods.js';
 import { RolloutWatch } from './rollout-watch.js';
 
 /** Field manager under which our writes appear in managedFields. */
-export const fieldManager = 'rolelift';
+const fieldManager = 'rolelift';
 
 /** Raw JSON over HTTP: what is read and may have to be restored keeps every field that the server knows. */
 export class KubernetesClient implements KubernetesWriter {

@@ -192,7 +192,7 @@ export class RolloutWatch {
 }
 
 /** What keeps a pod from being ready, in a few words; nothing where it is well. */
-export const podTrouble = (pod: JsonObject): readonly string[] => {
+const podTrouble = (pod: JsonObject): readonly string[] => {
   const name = textAt(pod, 'metadata', 'name') ?? '';
   const statuses = [...listAt(pod, 'status', 'initContainerStatuses'), ...listAt(pod, 'status', 'containerStatuses')];
   const reasons = statuses.flatMap((status) => {

@@ -16,7 +16,7 @@ import { type UndoScope, undoGraph } from './undo-order.js';
 import { undoTasks } from './unwind.js';
 
 /** Resolves when the signal is aborted: a call that does not heed it must not keep the run alive. */
-export const aborted = (signal: AbortSignal): Promise<void> =>
+const aborted = (signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
     if (signal.aborted) resolve();
     else signal.addEventListener('abort', () => resolve(), { once: true });

@@ -4,7 +4,7 @@ import type { Plan } from '../model/plan.js';
 import type { ApplyOptions, CommonOptions } from './run.js';
 
 /** H10: what a soak lasts where nobody says otherwise. */
-export const defaultSoakMs = 86_400_000;
+const defaultSoakMs = 86_400_000;
 
 export interface GateFacts {
   readonly state: JournalState;

@@ -13,7 +13,7 @@ import { type UndoGraph, type UndoScope, undoGraph } from './undo-order.js';
 import { backward } from './undo-step.js';
 
 /** Name of the task that undoes a step. */
-export const undoTask = (step: string): string => `undo:${step}`;
+const undoTask = (step: string): string => `undo:${step}`;
 
 /** The tasks of a rollback's graph. */
 export const undoTasks = (session: Session, graph: UndoGraph): readonly Task[] =>

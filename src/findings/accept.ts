@@ -4,9 +4,9 @@ import { type Subject, subjectText } from '../model/resource.js';
 import { matchesGlob } from './subjects.js';
 
 /** Findings that nobody can accept (H7, H14, H21): each would hand out a role or destroy a trust policy for good. */
-export const neverAccepted: ReadonlySet<string> = new Set(['RL110', 'RL307', 'RL309']);
+const neverAccepted: ReadonlySet<string> = new Set(['RL110', 'RL307', 'RL309']);
 /** Findings that are accepted only by their exact subject, never by a pattern (H21). */
-export const bySubjectOnly: ReadonlySet<string> = new Set(['RL101', 'RL104', 'RL105', 'RL402']);
+const bySubjectOnly: ReadonlySet<string> = new Set(['RL101', 'RL104', 'RL105', 'RL402']);
 
 interface Acceptance {
   readonly text: string;
@@ -44,7 +44,7 @@ const parseAcceptance = (text: string): Acceptance => {
 };
 
 /** How a subject may be written behind the code: `payments/api`, or with its kind, `Deployment/payments/api`. */
-export const subjectSpellings = (subject: Subject): readonly string[] => {
+const subjectSpellings = (subject: Subject): readonly string[] => {
   const text = subjectText(subject);
   return [text, `${subject.kind}/${text}`];
 };

@@ -27,7 +27,7 @@ const ipv4 = (text: string): number | null => {
 };
 
 /** Whether an IPv4 CIDR holds an address; anything unreadable holds none. */
-export const cidrHolds = (cidr: string, address: string): boolean => {
+const cidrHolds = (cidr: string, address: string): boolean => {
   const [base, bits, ...rest] = cidr.split('/');
   if (rest.length > 0 || base === undefined || bits === undefined || !/^\d{1,3}$/.test(bits)) return false;
   const wanted = ipv4(address);
@@ -46,7 +46,7 @@ interface Goal {
 }
 
 /** Where a pod must get to: STS over HTTPS, or the agent on its own node. */
-export const goalOf = (mechanism: Mechanism): Goal =>
+const goalOf = (mechanism: Mechanism): Goal =>
   mechanism === 'pod-identity' ? { address: agentAddresses[0], port: 80 } : { address: null, port: 443 };
 
 /** A list that is not given or empty means all; what is no list means nothing. */

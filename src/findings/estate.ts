@@ -50,7 +50,7 @@ export const accountOf = (use: WorkloadUse): string =>
   accountKey(use.workload.template.namespace, use.workload.template.serviceAccount);
 
 /** Every map and index that rules and planner use, built once from the answers. */
-export const estateOf = (inventory: Inventory, uses: readonly WorkloadUse[]): Estate => {
+const estateOf = (inventory: Inventory, uses: readonly WorkloadUse[]): Estate => {
   const usesOf = new Map<string, WorkloadUse[]>();
   for (const use of uses) {
     const key = accountOf(use);

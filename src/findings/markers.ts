@@ -208,7 +208,7 @@ const inTrust = (
     .map((arn) => ({ kind: 'aws-trust' as const, where: `the trust policy of ${arn} names its subject` }));
 
 /** Signs in the pods and templates of one workload that its service account's name is trusted elsewhere. */
-export const markersOf = (use: WorkloadUse): readonly Marker[] => inView(use.workload.template, titleOf(use));
+const markersOf = (use: WorkloadUse): readonly Marker[] => inView(use.workload.template, titleOf(use));
 
 /**
  * Every sign that a service account's name is trusted by something other than the role of a move: tokens for other audiences,

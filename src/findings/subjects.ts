@@ -70,14 +70,14 @@ export const askedText = (estate: Estate, annotations: Readonly<Record<string, s
 };
 
 /** The workload asks a broker for a role, or has one from it without asking. */
-export const usesBroker = (estate: Estate, use: WorkloadUse): boolean =>
+const usesBroker = (estate: Estate, use: WorkloadUse): boolean =>
   use.wanted !== null ||
   use.broker === 'kiam' ||
   use.broker === 'kube2iam' ||
   askedText(estate, use.workload.template.annotations) !== undefined;
 
 /** Workloads of the proposals. */
-export const proposed = oncePer(
+const proposed = oncePer(
   (input: RuleInput): ReadonlySet<WorkloadUse> => new Set(input.proposals.flatMap((proposal) => proposal.uses)),
 );
 

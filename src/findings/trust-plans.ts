@@ -16,7 +16,7 @@ import { roleByArn } from './policy-documents.js';
 import type { Estate, Proposal, RuleInput } from './rule.js';
 
 /** Default of the quota `AssumeRolePolicySizeQuota` (IAM User Guide, quotas). */
-export const defaultTrustQuota = 2048;
+const defaultTrustQuota = 2048;
 
 /** Characters that a trust policy of that account may have: its live quota, else the default. */
 export const trustQuotaOf = (estate: Estate, account: string): number => {

@@ -17,7 +17,7 @@ const managed = /^arn:[a-z0-9-]+:iam::aws:policy\//;
 const broad = /\/(?:AdministratorAccess|PowerUserAccess|IAMFullAccess)$/;
 
 /** Documents of a role's identity policies; null for one that was not read and that may matter. */
-export const policyTextsOf = (role: Role, world: World, action = 'sts:AssumeRole'): readonly (string | null)[] => [
+const policyTextsOf = (role: Role, world: World, action = 'sts:AssumeRole'): readonly (string | null)[] => [
   ...Object.values(role.inline),
   ...role.attached.flatMap((arn) => {
     const text = world.policyText(arn);

@@ -7,7 +7,7 @@ import type { Offer } from './types.js';
 import type { World } from './world.js';
 
 /** Volumes that the EKS webhook injects, today's name and the older one (amazon-eks-pod-identity-webhook). */
-export const tokenVolumes: readonly string[] = ['aws-iam-token', 'aws-token'];
+const tokenVolumes: readonly string[] = ['aws-iam-token', 'aws-token'];
 
 /** Web identity: AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE, both set; one alone is no source for any SDK. */
 export const webIdentity = (view: PodView, container: ContainerView, world: World): Offer | null => {
@@ -63,7 +63,7 @@ const tokenAt = (
  * Whether STS would exchange a service account's token for the role: the provider of the cluster's issuer stands in the
  * role's account with that audience, and the trust policy admits the subject (semantics of AssumeRoleWithWebIdentity).
  */
-export const mayUseToken = (
+const mayUseToken = (
   world: World,
   roleArn: string,
   namespace: string,

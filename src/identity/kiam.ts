@@ -24,7 +24,7 @@ export type Permission =
 const own = (map: Readonly<Record<string, string>>, key: string): string | undefined =>
   Object.hasOwn(map, key) ? map[key] : undefined;
 
-export const isV3 = (install: Pick<BrokerInstall, 'rules'>): boolean => install.rules === 'kiam-v3';
+const isV3 = (install: Pick<BrokerInstall, 'rules'>): boolean => install.rules === 'kiam-v3';
 
 /** Text of the role annotation; undefined where there is none. Empty and absent are two things. */
 export const kiamRequest = (view: PodView): string | undefined => own(view.annotations, annotationKeys.brokerRole);

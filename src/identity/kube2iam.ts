@@ -13,7 +13,7 @@ const isOn = (install: BrokerInstall, flag: string): boolean => {
 };
 
 /** Annotation key of the role on pods (`--iam-role-key`). */
-export const kube2iamRoleKey = (install: BrokerInstall): string =>
+const kube2iamRoleKey = (install: BrokerInstall): string =>
   own(install.flags, 'iam-role-key') || annotationKeys.brokerRole;
 
 /** Text of the role annotation; undefined where there is none. */

@@ -37,7 +37,7 @@ const serves = (install: BrokerInstall, node: ClusterNode | null): boolean =>
 const isAgent = (install: BrokerInstall): boolean => install.component !== 'server';
 
 /** Whether a pod's annotations ask any broker that is known for a role. */
-export const asksBroker = (view: PodView, world: World): boolean =>
+const asksBroker = (view: PodView, world: World): boolean =>
   Object.hasOwn(view.annotations, annotationKeys.brokerRole) ||
   world.inventory.brokers.some(
     (install) => install.broker === 'kube2iam' && kube2iamRequest(view, install) !== undefined,

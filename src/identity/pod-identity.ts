@@ -55,7 +55,7 @@ export const containerCredentials = (
 };
 
 /** Session tags of EKS Pod Identity that a trust policy may test (EKS User Guide, pod-id-abac). */
-export const sessionTagsFor = (world: World, association: Association): Readonly<Record<string, string>> =>
+const sessionTagsFor = (world: World, association: Association): Readonly<Record<string, string>> =>
   association.sessionTags
     ? {
         'eks-cluster-arn': world.inventory.cluster.arn ?? '',
@@ -95,7 +95,7 @@ export const agentDenied = (world: World, node: ClusterNode): boolean => {
 };
 
 /** Whether EKS would assume the association's role, and that role the target (H15). */
-export const associationGives = (
+const associationGives = (
   world: World,
   association: Association,
 ): { readonly verdict: Verdict; readonly why: string } =>

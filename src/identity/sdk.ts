@@ -90,7 +90,7 @@ const imageParts = (image: string): { readonly name: string; readonly tag: strin
     : { name: plain, tag: '' };
 };
 
-export const sdkOfImage = (image: string): { readonly sdk: string; readonly version: string } | null => {
+const sdkOfImage = (image: string): { readonly sdk: string; readonly version: string } | null => {
   const { name, tag } = imageParts(image);
   const known = taggedImages.find(([pattern]) => pattern.test(name));
   return known === undefined || numbers(tag) === null ? null : { sdk: known[1], version: tag };

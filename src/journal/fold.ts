@@ -62,7 +62,7 @@ const kept = (state: StepState | undefined): { preimage: JsonObject | null; outp
 });
 
 /** The next state of one step. Throws RL621 where the event cannot follow the state. */
-export const nextState = (before: StepState, event: StepEvent): StepState => {
+const nextState = (before: StepState, event: StepEvent): StepState => {
   if (!legalEvents[before.is].includes(event.type)) throw refuse(event, `the step was ${before.is}`);
   const { preimage, output } = kept(before);
   const attempts = 'attempts' in before ? before.attempts : 0;

@@ -14,7 +14,7 @@ export interface LeaseTimes {
   /** The longest that one call may take. */
   readonly call: number;
 }
-export const leaseTimes: LeaseTimes = { lasts: 60_000, renewEvery: 10_000, giveUpAfter: 40_000, call: 10_000 };
+const leaseTimes: LeaseTimes = { lasts: 60_000, renewEvery: 10_000, giveUpAfter: 40_000, call: 10_000 };
 
 export interface LeaseOptions {
   readonly kubernetes: KubernetesWriter;

@@ -63,7 +63,7 @@ export const marks = {
 } as const;
 
 /** The only variables whose values may be kept (H26). A trailing `*` matches any rest. */
-export const keptVariables: readonly string[] = [
+const keptVariables: readonly string[] = [
   'AWS_ROLE_ARN',
   'AWS_WEB_IDENTITY_TOKEN_FILE',
   'AWS_CONTAINER_CREDENTIALS_FULL_URI',

@@ -16,7 +16,7 @@ export interface Right {
 }
 
 /** Plural of a kind: from the table of known kinds, else by the rule that nearly every custom resource follows. */
-export const pluralOf = (apiVersion: string, kind: string): string =>
+const pluralOf = (apiVersion: string, kind: string): string =>
   knownResource(apiVersion, kind)?.plural ?? guessedPlural(kind);
 
 interface Rule {

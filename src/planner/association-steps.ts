@@ -7,7 +7,7 @@ import { nodesWithoutAgent } from './mechanism.js';
 import type { Intent } from './proposals.js';
 import { trustLimit, trustStep } from './trust-steps.js';
 
-export const agentName = 'eks-pod-identity-agent';
+const agentName = 'eks-pod-identity-agent';
 
 /** The Pod Identity agent where nodes lack it; null on Auto Mode, which has it built in, and where it runs already. */
 export const agentStep = (estate: Estate): StepDraft | null => {

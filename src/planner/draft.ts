@@ -47,7 +47,7 @@ export const userText = (workload: Workload): string =>
 /** Groups whose kinds are told apart by the kind alone. */
 const builtIn = new Set(['', 'apps', 'batch']);
 /** `Kind` as step ids carry it: with its group for custom resources, so that two kinds of one name stay apart. */
-export const kindText = (workload: Workload): string => {
+const kindText = (workload: Workload): string => {
   const group = groupOf(workload.ref.apiVersion);
   return builtIn.has(group) ? workload.ref.kind : `${workload.ref.kind}.${group}`;
 };

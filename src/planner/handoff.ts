@@ -62,7 +62,7 @@ const fieldsOf = (draft: StepDraft): readonly FieldChange[] => {
 };
 
 /** The command that keeps the owner from taking a live change back, for a night when its repository cannot be reached (H4). */
-export const suspendCommand = (tool: string, ref: string): string => {
+const suspendCommand = (tool: string, ref: string): string => {
   const [first = '', second] = ref.split('/');
   const name = shellWord(second ?? first);
   const inNamespace = second === undefined ? '' : ` -n ${shellWord(first)}`;

@@ -29,7 +29,7 @@ export const undoneAfter = (draft: StepDraft, ids: readonly string[]): StepDraft
 });
 
 /** What a move's workloads must find in the end, as proofs and restarts ask for it. */
-export const identityOf = (to: NonNullable<Intent['proposal']['to']>): Identity => ({
+const identityOf = (to: NonNullable<Intent['proposal']['to']>): Identity => ({
   mechanism: to.mechanism,
   role: to.associationRole ?? to.role,
 });

@@ -37,7 +37,7 @@ export interface NodePolicies {
 const ipv6PolicyName = 'AmazonEKS_CNI_IPv6_Policy';
 
 /** The documented IPv6 policy in the cluster's partition (EKS User Guide, cni-iam-role; amazon-vpc-cni-k8s docs/iam-policy.md). */
-export const ipv6Policy = (partition: string): JsonObject => ({
+const ipv6Policy = (partition: string): JsonObject => ({
   Version: '2012-10-17',
   Statement: [
     {

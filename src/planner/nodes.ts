@@ -28,7 +28,7 @@ export interface NodeIntent {
 }
 
 /** The role name that EKS recommends, and looks for when another cluster gets the add-on (EKS User Guide, Amazon VPC CNI). */
-export const recommendedCniRole = 'AmazonEKSPodIdentityAmazonVPCCNIRole';
+const recommendedCniRole = 'AmazonEKSPodIdentityAmazonVPCCNIRole';
 const mechanismFor = (
   estate: Estate,
   options: PlanOptions,

@@ -16,7 +16,7 @@ const of = (labels: Labels, key: string): string | undefined => (Object.hasOwn(l
  * A label selector as Kubernetes reads it: equality-based and set-based requirements, joined by commas
  * (kubernetes.io, Labels and Selectors). RL631 where it is not one.
  */
-export const parseSelector = (selector: string): Requirement => {
+const parseSelector = (selector: string): Requirement => {
   const parts = selector.trim() === '' ? [] : selector.split(/,(?![^(]*\))/).map((part) => part.trim());
   const requirements = parts.map((part): Requirement => {
     const equal = equality.exec(part);

@@ -7,7 +7,7 @@ import { shortHash } from './names.js';
 import type { Intent } from './proposals.js';
 
 /** Whether a binding names that service account, as a ServiceAccount or as the user that its token is (kubernetes.io, RBAC). */
-export const reaches = (binding: Binding, namespace: string, name: string): boolean =>
+const reaches = (binding: Binding, namespace: string, name: string): boolean =>
   binding.subjects.some(
     (subject) =>
       (subject.kind === 'ServiceAccount' && subject.namespace === namespace && subject.name === name) ||

@@ -12,7 +12,7 @@ import type { StepDraft } from './draft.js';
 import { roleOf } from './roles.js';
 
 /** Non-white-space characters of a trust policy where the account's quota was not read (IAM quotas: 2048 by default). */
-export const defaultTrustLimit = 2048;
+const defaultTrustLimit = 2048;
 export const trustLimit = (inventory: Inventory, account: string): number => {
   const quotas = inventory.accounts.find((known) => known.id === account)?.quotas ?? {};
   return Object.hasOwn(quotas, 'AssumeRolePolicySizeQuota')

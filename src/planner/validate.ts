@@ -17,7 +17,7 @@ const pathText = (path: readonly PropertyKey[]): string =>
   );
 
 /** Reads a plan's JSON: RL611 where its format is another version's, RL612 with the path of the first thing that is wrong. */
-export const parsePlan = (value: unknown): Plan => {
+const parsePlan = (value: unknown): Plan => {
   const format =
     typeof value === 'object' && value !== null ? (value as { readonly format?: unknown }).format : undefined;
   if (format !== 'rolelift.plan/1')

@@ -16,7 +16,7 @@ import {
 import { behindDefaultRole, brokerKeys, type Intent } from './proposals.js';
 
 /** The broker's annotations on a template, with their values. */
-export const brokerAnnotations = (estate: Estate, use: WorkloadUse): Readonly<Record<string, string>> => {
+const brokerAnnotations = (estate: Estate, use: WorkloadUse): Readonly<Record<string, string>> => {
   const keys = new Set(brokerKeys(estate).all);
   return Object.fromEntries(
     Object.entries(use.workload.template.annotations)

@@ -113,7 +113,7 @@ export class OtherHands {
 }
 
 /** A pod as its manifest has it: without what admission and the server added. */
-export const freshPod = (pod: JsonObject): JsonObject => {
+const freshPod = (pod: JsonObject): JsonObject => {
   const injected = new Set(['aws-iam-token', 'eks-pod-identity-token']);
   const ours =
     /^(AWS_ROLE_ARN|AWS_WEB_IDENTITY_TOKEN_FILE|AWS_STS_REGIONAL_ENDPOINTS|AWS_CONTAINER_CREDENTIALS_FULL_URI|AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE|AWS_REGION|AWS_DEFAULT_REGION)$/;

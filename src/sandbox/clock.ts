@@ -99,7 +99,7 @@ export const realClock = (): SandboxClock => {
 };
 
 /** Thrown (as a rejection) by `drive` when nothing can happen any more, or too much time went by. */
-export class ClockStalled extends Error {
+class ClockStalled extends Error {
   override readonly name = 'ClockStalled';
 }
 

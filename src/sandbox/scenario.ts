@@ -44,7 +44,7 @@ export const checkScenario = (value: unknown, where: string): Scenario => {
 };
 
 /** The folder with the scenarios that come with the package. */
-export const examplesFolder = (): string => fileURLToPath(new URL('../../examples/', import.meta.url));
+const examplesFolder = (): string => fileURLToPath(new URL('../../examples/', import.meta.url));
 
 /** Reads a scenario by the name of a folder under examples/, or from a file. Throws RL661, or RL662 where it cannot be read. */
 export const loadScenario = (nameOrFile: string): Scenario => {

@@ -23,7 +23,7 @@ export const readNamespaces = async (source: ObjectSource): Promise<Namespaces> 
   return found.sort(byKey(({ name }) => name));
 };
 
-export const serviceAccountOf = (object: JsonObject): ServiceAccount => {
+const serviceAccountOf = (object: JsonObject): ServiceAccount => {
   const automount = at(object, 'automountServiceAccountToken');
   const namesIn = (field: string): string[] =>
     listAt(object, field).flatMap((entry) => {

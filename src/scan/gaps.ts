@@ -61,7 +61,7 @@ export const reasonOf = (thrown: unknown): string => {
 };
 
 /** Canonical AWS error code of what a client rejected with; empty where it is none. */
-export const errorNameOf = (thrown: unknown): string => {
+const errorNameOf = (thrown: unknown): string => {
   if (typeof thrown !== 'object' || thrown === null || !('errorName' in thrown)) return '';
   const name = (thrown as { errorName: unknown }).errorName;
   return typeof name === 'string' ? name : '';

@@ -6,7 +6,7 @@ import type { KeptObject } from './objects.js';
 import { redacted } from './redact.js';
 
 /** Annotation whose presence, not value, switches IRSA on (Giant Swarm, AWS IAM roles for service accounts). */
-export const irsaAnnotation = 'alpha.aws.giantswarm.io/iam-roles-for-service-accounts';
+const irsaAnnotation = 'alpha.aws.giantswarm.io/iam-roles-for-service-accounts';
 export const awsClusterVersions = ['infrastructure.giantswarm.io/v1alpha3', 'infrastructure.giantswarm.io/v1alpha2'];
 
 /** The AWSCluster of a Giant Swarm workload cluster, on its management cluster; facts say what it tells. */

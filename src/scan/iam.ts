@@ -18,7 +18,7 @@ export interface IamPart {
 const atOnce = 8;
 
 /** IAM sends documents URL-encoded; some SDKs decode them already: decoded only where the text is not JSON yet. */
-export const decodedDocument = (text: string): string => {
+const decodedDocument = (text: string): string => {
   if (/^\s*[{[]/.test(text)) return text;
   try {
     return decodeURIComponent(text.replaceAll('+', '%20'));
@@ -35,7 +35,7 @@ const tagsOf = (raw: unknown): Record<string, string> =>
   );
 
 /** One role with everything that hangs on it; null where it is not there, `refused` where it may not be read. */
-export const readRole = async (aws: SafeAws, name: string, gaps: Gaps): Promise<Role | null | 'refused'> => {
+const readRole = async (aws: SafeAws, name: string, gaps: Gaps): Promise<Role | null | 'refused'> => {
   const area = `iam:${aws.account}:role/${name}`;
   const hides = [`who may assume role ${name} of account ${aws.account}, and what it may do`];
   const answer = await aws.ask('iam', 'GetRole', { RoleName: name }, { area, hides });
@@ -75,7 +75,7 @@ export const readRole = async (aws: SafeAws, name: string, gaps: Gaps): Promise<
   };
 };
 
-export const readPolicy = async (aws: SafeAws, arn: string): Promise<Policy | null> => {
+const readPolicy = async (aws: SafeAws, arn: string): Promise<Policy | null> => {
   const about = {
     area: `iam:${aws.account}:policy/${arn.slice(arn.lastIndexOf('/') + 1)}`,
     hides: [`what policy ${arn} allows`],

@@ -7,7 +7,7 @@ export type Parsed =
   | { readonly is: 'problem'; readonly line: number; readonly reason: string };
 
 /** Deepest nesting that is read; Kubernetes' own objects need some twenty levels. */
-export const deepest = 100;
+const deepest = 100;
 /** Values of one document, aliases counted as often as they are used. */
 const mostValues = 1_000_000;
 /** Documents of one file. */
@@ -61,7 +61,7 @@ const objection = (value: unknown): string | null => {
 const problem = (line: number, reason: string): Parsed => ({ is: 'problem', line, reason });
 
 /** First key that an object of a JSON text holds twice; null for none. JSON.parse would silently take the last. */
-export const duplicateKey = (text: string): string | null => {
+const duplicateKey = (text: string): string | null => {
   const stack: (Set<string> | null)[] = [];
   const token = /"(?:[^"\\]|\\.)*"|[{}[\],:]/gs;
   let last = '';

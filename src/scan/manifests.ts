@@ -30,7 +30,7 @@ export interface ManifestOptions {
   readonly say: Say;
 }
 
-export const defaultManifestOptions: ManifestOptions = {
+const defaultManifestOptions: ManifestOptions = {
   account: '',
   region: '',
   partition: null,

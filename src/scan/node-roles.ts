@@ -24,7 +24,7 @@ export interface NodeRoleInput {
 const nodeEntries = new Set(['EC2_LINUX', 'EC2_WINDOWS', 'EC2', 'FARGATE_LINUX', 'HYBRID_LINUX', 'HYPERPOD_LINUX']);
 
 /** The part of node roles that needs no AWS at all: what instances, node groups, Karpenter, aws-auth and access entries name. */
-export const nodeRoleSources = async (
+const nodeRoleSources = async (
   input: NodeRoleInput,
   aws: SafeAws | null,
   roleOfProfile: (name: string) => Promise<string | null>,

@@ -4,7 +4,7 @@ import { type JsonObject, listAt, textAt, textsAt } from '../model/json.js';
 import type { ObjectSource } from './source.js';
 
 /** A node as Kubernetes shows it; what EC2 and IAM know is filled in later. */
-export const nodeOf = (object: JsonObject): ClusterNode => {
+const nodeOf = (object: JsonObject): ClusterNode => {
   const labels = textsAt(object, 'metadata', 'labels');
   const provider = textAt(object, 'spec', 'providerID') ?? '';
   const compute = computeOf(labels, provider);

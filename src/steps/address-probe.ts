@@ -21,7 +21,7 @@ const namespace = 'kube-system';
 const addressBoundMs = 120_000;
 
 /** One name for all probes of a plan, so that whatever was left behind is found again. */
-export const probeName = (planId: string): string =>
+const probeName = (planId: string): string =>
   `rolelift-probe-${createHash('sha256').update(planId).digest('hex').slice(0, 10)}`;
 const probeRef = (planId: string): KubernetesRef => kubernetesRef('v1', 'Pod', namespace, probeName(planId));
 

@@ -8,9 +8,9 @@ import type { Change, WriteCtx } from './step.js';
 import { hasCode } from './step-errors.js';
 
 /** So many answers on fresh connections must agree: EKS runs one webhook per API server, each with its cache (H11). */
-export const agreeing = 3;
+const agreeing = 3;
 /** The webhook reads its service accounts anew at least every 60 s (--resync-period), an association after several seconds. */
-export const previewBoundMs = 120_000;
+const previewBoundMs = 120_000;
 
 export type Preview =
   | { readonly is: 'agreed'; readonly answers: number }
@@ -115,7 +115,7 @@ export const preview = async (
 };
 
 /** A cause in the template itself, which no waiting heals; null where there is none. */
-export const staticCause = (pod: unknown): string | null => {
+const staticCause = (pod: unknown): string | null => {
   if (Object.hasOwn(textsAt(pod, 'metadata', 'labels'), annotationKeys.skipWebhookLabel))
     return `the label ${annotationKeys.skipWebhookLabel} keeps the webhook away (RL209)`;
   const variables = [

@@ -31,7 +31,7 @@ const nest = (keys: readonly string[], value: Json): Json =>
   keys.reduceRight<Json>((inner, key) => Object.fromEntries([[key, inner]]), value);
 
 /** Two merge patches in one; the second holds where both say something. */
-export const mergedPatch = (left: Json, right: Json): Json => {
+const mergedPatch = (left: Json, right: Json): Json => {
   if (!isObject(left) || !isObject(right)) return right;
   const entries = new Map<string, Json>(Object.entries(left));
   for (const [key, value] of Object.entries(right)) {

@@ -7,14 +7,14 @@ import { type FieldEdit, setTo } from './object-fields.js';
 export const unnamedPlan = 'this-plan';
 
 export const planMark = pointerTo('metadata', 'annotations', marks.plan);
-export const stepMark = pointerTo('metadata', 'annotations', marks.step);
+const stepMark = pointerTo('metadata', 'annotations', marks.step);
 
 /** Annotations that mark a Kubernetes object as written by this plan and step (H5). */
 export const markEdits = (planId: string, stepId: string): readonly FieldEdit[] => [
   setTo(planMark, planId),
   setTo(stepMark, stepId),
 ];
-export const markTexts = (planId: string, stepId: string): Readonly<Record<string, string>> => ({
+const markTexts = (planId: string, stepId: string): Readonly<Record<string, string>> => ({
   [marks.plan]: planId,
   [marks.step]: stepId,
 });

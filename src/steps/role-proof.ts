@@ -35,7 +35,7 @@ export const roleProofReads = ({ identity }: Pick<RoleNeeds, 'identity'>, issuer
  * Why the role would not serve that service account, read from IAM as it stands now; empty where it would. Asked before anything
  * is bound to it (H8): an injected aws-node with a bad role takes its node's networking down, it does not fall back.
  */
-export const roleFaults = async (ctx: ReadCtx, needs: RoleNeeds): Promise<readonly string[]> => {
+const roleFaults = async (ctx: ReadCtx, needs: RoleNeeds): Promise<readonly string[]> => {
   const role = parseRoleArn(needs.identity.role);
   if (role === null) return [`${needs.identity.role} is no role ARN`];
   const aws = ctx.aws(role.account);

@@ -93,7 +93,7 @@ export const livePods = async (ctx: ReadCtx, workload: WorkloadParam): Promise<r
 };
 
 /** Runs something with a deadline on the monotonic clock; its signal is aborted at the deadline or with the run. */
-export const withDeadline = async <T>(
+const withDeadline = async <T>(
   ctx: StepCtx,
   ms: number,
   late: () => RoleliftError,

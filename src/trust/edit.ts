@@ -94,7 +94,7 @@ const sameButList = (statement: Statement, ours: Statement): Joinable | null => 
 };
 
 /** Whether a statement admits everything that ours does, by being equal or by holding ours in its list. */
-export const holds = (statement: Statement, ours: Statement): boolean => {
+const holds = (statement: Statement, ours: Statement): boolean => {
   if (sameStatement(statement, ours)) return true;
   const key = sameButList(statement, ours);
   if (!key) return false;

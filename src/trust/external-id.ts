@@ -8,7 +8,7 @@ const key = 'sts:ExternalId';
  * A statement that lets a role chain, narrowed to the external id that EKS made for one association (EKS User Guide, target roles;
  * H15): `sts:AssumeRole` with the id in a statement of its own, and `sts:TagSession`, whose request need not carry it, beside it.
  */
-export const withExternalId = (statement: Statement, externalId: string): readonly [Statement, Statement] => {
+const withExternalId = (statement: Statement, externalId: string): readonly [Statement, Statement] => {
   const condition = isObject(statement.Condition) ? statement.Condition : {};
   const tests = isObject(condition.StringEquals) ? condition.StringEquals : {};
   const sid = textAt(statement, 'Sid') ?? '';

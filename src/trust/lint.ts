@@ -112,7 +112,7 @@ const claimShapes = (statement: Statement, host: string, claim: 'sub' | 'aud'): 
 };
 
 /** Condition keys whose value changes when a session comes to be in another way (H16, RL107). */
-export const sessionKeys: readonly string[] = [
+const sessionKeys: readonly string[] = [
   'sts:externalid',
   'sts:rolesessionname',
   'sts:sourceidentity',

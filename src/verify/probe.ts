@@ -25,7 +25,7 @@ const command = 'aws sts get-caller-identity --query Arn --output text > /dev/te
  * The pod of a probe: the service account of the move and none of the labels of its workloads, so that no Service, budget or policy takes
  * it for one of theirs (H12). It ends by itself.
  */
-export const probePod = (looker: Pick<Looker, 'plan' | 'run'>, expectation: Expectation, image: string): JsonObject => {
+const probePod = (looker: Pick<Looker, 'plan' | 'run'>, expectation: Expectation, image: string): JsonObject => {
   const { namespace, serviceAccount } = expectation;
   const name = `rolelift-probe-${digestOf([looker.run, namespace, serviceAccount]).slice(7, 17)}`;
   return {

@@ -60,7 +60,7 @@ export const workload = {
   name: 'api',
   templatePath: '/spec/template',
 };
-export const roleKey = 'iam.amazonaws.com/role';
+const roleKey = 'iam.amazonaws.com/role';
 export const boundKey = 'eks.amazonaws.com/role-arn';
 
 /** Namespace payments with one Deployment under kiam, its service account and its role. */

@@ -21,7 +21,7 @@ import { defineStep, type Registry, type StepKind } from '../../src/steps/step.j
 import { virtualClock } from './virtual-clock.js';
 
 /** The process died: nothing of it is heard again. */
-export class Killed extends Error {}
+class Killed extends Error {}
 
 /** A world of named values; every write is an effect at which the process may die or something may go wrong. */
 export class World {

@@ -20,7 +20,7 @@ const familyOf = (sandbox: Sandbox, namespace: string, pod: string): string => {
 };
 
 /** Roles that live pods get now, by family. */
-export const rolesOf = (sandbox: Sandbox): ReadonlyMap<string, ReadonlySet<string>> => {
+const rolesOf = (sandbox: Sandbox): ReadonlyMap<string, ReadonlySet<string>> => {
   const found = new Map<string, Set<string>>();
   for (const identity of sandbox.identities()) {
     const object = sandbox.view.get('v1', 'Pod', identity.namespace, identity.pod);

@@ -39,7 +39,7 @@ export const withAgent = (scenario: Scenario): void => {
 /** For a Pod Identity move the SDK of the CNI has to be vouched for, as images do not tell it here. */
 export const podIdentity = { target: 'pod-identity', sdkKnown: ['*'] } as const;
 
-export const nodesOf = (sandbox: Sandbox): readonly string[] =>
+const nodesOf = (sandbox: Sandbox): readonly string[] =>
   sandbox.view
     .list('v1', 'Node')
     .filter((node) => textAt(node, 'metadata', 'labels', 'eks.amazonaws.com/compute-type') === undefined)

@@ -14,7 +14,7 @@ import { kubernetesRef, parseRoleArn, serviceAccountRef } from '../../src/model/
 
 export const account = '111122223333';
 export const arn = (name: string): string => `arn:aws:iam::${account}:role/${name}`;
-export const issuer = 'https://oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE';
+const issuer = 'https://oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE';
 export const provider = `arn:aws:iam::${account}:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE`;
 export const clusterArn = `arn:aws:eks:eu-west-1:${account}:cluster/prod`;
 

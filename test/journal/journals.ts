@@ -2,7 +2,7 @@ import { openJournal } from '../../src/journal/journal.js';
 import { memoryStore } from '../../src/journal/memory-store.js';
 import type { JournalEntry, JournalEvent } from '../../src/model/journal.js';
 
-export const caller = { arn: 'arn:aws:iam::1:user/me', account: '111122223333', kubernetesUser: 'me' };
+const caller = { arn: 'arn:aws:iam::1:user/me', account: '111122223333', kubernetesUser: 'me' };
 export const header: JournalEntry = {
   type: 'header',
   format: 'rolelift.journal/1',

@@ -24,7 +24,7 @@ const sourceOf = (broker: Broker, workload: Workload): Source =>
           externalId: null,
         };
 
-export const anAnswer = (workload: Workload, broker: Broker, role: string | null): PodIdentityAnswer => {
+const anAnswer = (workload: Workload, broker: Broker, role: string | null): PodIdentityAnswer => {
   const wins =
     role === null
       ? null

@@ -6,7 +6,7 @@ import { raiseTwin, Troupe, type Twin } from '../../src/rehearsal/twin.js';
 import { loadScenario, type Scenario } from '../../src/sandbox/scenario.js';
 import { scan } from '../../src/scan/collect.js';
 
-export const at = { createdAt: '2026-01-01T00:00:00Z', tool: 'rolelift test' };
+const at = { createdAt: '2026-01-01T00:00:00Z', tool: 'rolelift test' };
 
 /** What a scan of a twin reads, with the real readers. */
 export const scanned = (twin: Twin, troupe: Troupe, scenario: Scenario): Promise<Inventory> => {
@@ -26,7 +26,7 @@ export const scanned = (twin: Twin, troupe: Troupe, scenario: Scenario): Promise
 };
 
 /** What a scan of a scenario reads, on a virtual clock. */
-export const inventoryOf = async (scenario: Scenario): Promise<Inventory> => {
+const inventoryOf = async (scenario: Scenario): Promise<Inventory> => {
   const twin = await raiseTwin(scenario);
   const troupe = await Troupe.of(scenario, fast);
   troupe.enter(twin);

@@ -14,7 +14,7 @@ const injectedVolumes = new Set(['aws-iam-token', 'aws-token', 'eks-pod-identity
 const wasInjected = (view: PodView): boolean => view.volumes.some(({ name }) => injectedVolumes.has(name));
 
 /** Injected variables that a template's containers set themselves, as `container: VARIABLE`. */
-export const presetVariables = (view: PodView, mechanism: Mechanism): readonly string[] => {
+const presetVariables = (view: PodView, mechanism: Mechanism): readonly string[] => {
   // Web identity wins over container credentials in most SDKs, so that pair is in the way of both mechanisms.
   const names = mechanism === 'irsa' ? pairs.irsa : [...pairs.irsa, ...pairs['pod-identity']];
   return view.containers.flatMap((container) =>

@@ -2,7 +2,7 @@ import type { Rule, WorkloadUse } from '../rule.js';
 import { candidates, titleOf, workloadSubject } from '../subjects.js';
 
 /** Why nobody but a person, or time, replaces the pods of a workload; empty where its controller does (Kubernetes documentation). */
-export const restartObstacles = (use: WorkloadUse): readonly string[] => {
+const restartObstacles = (use: WorkloadUse): readonly string[] => {
   const { workload } = use;
   const { kind } = workload.ref;
   return [

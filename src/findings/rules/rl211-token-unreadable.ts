@@ -12,7 +12,7 @@ const minorOf = (version: string): number | null => {
  * with one user: the file is that user's; else fsGroup decides (Kubernetes, projected volumes). Before 1.19 fsGroup decided
  * alone (webhook README).
  */
-export const tokenObstacle = (view: PodView, kubernetesVersion: string): string | null => {
+const tokenObstacle = (view: PodView, kubernetesVersion: string): string | null => {
   if (view.fsGroup !== undefined) return null;
   const users = view.containers.map((container) => container.runAsUser ?? view.runAsUser);
   const named = new Set(users.filter((user) => user !== undefined && user !== 0));

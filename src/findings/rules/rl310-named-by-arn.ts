@@ -21,7 +21,7 @@ const names = (text: string, arn: string): boolean => {
 };
 
 /** Places in the inventory that name a role by its ARN. */
-export const namedBy = (estate: Estate, arn: string): readonly string[] => {
+const namedBy = (estate: Estate, arn: string): readonly string[] => {
   const { inventory } = estate;
   return sorted([
     ...inventory.roles.flatMap((role) => [

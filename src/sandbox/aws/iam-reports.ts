@@ -6,7 +6,7 @@ import { decide, statementsOf } from './policy-language.js';
 /** IAM's answers about an account as a whole: quotas, last-accessed reports, simulation (IAM API Reference). */
 
 /** GetAccountSummary's keys that are quotas, with AWS's defaults (IAM User Guide, quotas). */
-export const defaultQuotas: Readonly<Record<string, number>> = {
+const defaultQuotas: Readonly<Record<string, number>> = {
   AssumeRolePolicySizeQuota: 2048,
   AttachedPoliciesPerRoleQuota: 10,
   RolePolicySizeQuota: 10_240,

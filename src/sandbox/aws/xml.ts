@@ -14,7 +14,7 @@ const escapes: Readonly<Record<string, string>> = {
   '"': '&quot;',
   '\r': '&#xD;',
 };
-export const escapeXml = (text: string): string => text.replace(/[&<>"\r]/g, (char) => escapes[char] as string);
+const escapeXml = (text: string): string => text.replace(/[&<>"\r]/g, (char) => escapes[char] as string);
 
 const isList = (value: XmlValue): value is readonly XmlValue[] => Array.isArray(value);
 

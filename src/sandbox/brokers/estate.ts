@@ -13,8 +13,6 @@ export interface Estate {
   readonly view: ClusterView;
 }
 
-export const found = <T>(value: T | undefined): T | null => value ?? null;
-
 /** The instance behind a node, with its account. */
 export const instanceOf = (
   estate: Estate,

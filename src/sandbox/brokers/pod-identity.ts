@@ -47,7 +47,7 @@ const agentPart = (container: JsonObject): string | null =>
   /(^|\/)eks-pod-identity-agent([:@]|$)/.test(textAt(container, 'image') ?? '') ? 'agent' : null;
 
 /** Whether the agent answers on that node. */
-export const agentOn = (estate: Estate, node: string): boolean => {
+const agentOn = (estate: Estate, node: string): boolean => {
   const compute = textAt(
     estate.view.get('v1', 'Node', undefined, node),
     'metadata',

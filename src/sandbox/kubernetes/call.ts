@@ -58,7 +58,7 @@ export const dryRunOf = (query: URLSearchParams): boolean => {
   }
   return values.length > 0;
 };
-export const writerOf = (
+const writerOf = (
   request: HttpRequest,
   query: URLSearchParams,
   operation: Writer['operation'],

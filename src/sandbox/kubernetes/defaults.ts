@@ -65,7 +65,7 @@ const volume = (value: JsonObject): JsonObject => {
     ),
   );
 };
-export const podSpecDefaults = (spec: JsonObject): JsonObject => {
+const podSpecDefaults = (spec: JsonObject): JsonObject => {
   let out = filled(withoutEmpty(spec), {
     restartPolicy: 'Always',
     dnsPolicy: 'ClusterFirst',

@@ -5,7 +5,7 @@ import type { State } from './state.js';
 import { ApiError } from './status.js';
 
 export const budgetTable = 'policy/poddisruptionbudgets';
-export const isReady = (pod: KubeObject): boolean =>
+const isReady = (pod: KubeObject): boolean =>
   listAt(pod, 'status', 'conditions').some(
     (condition) => textAt(condition, 'type') === 'Ready' && textAt(condition, 'status') === 'True',
   );
@@ -20,7 +20,7 @@ export const scaled = (value: Json | undefined, whole: number, up: boolean): num
 };
 
 /** How many pods of a budget may go now. Expected is what the pods' controllers want, here: how many there are. */
-export const budgetStatus = (state: State, budget: KubeObject): JsonObject => {
+const budgetStatus = (state: State, budget: KubeObject): JsonObject => {
   const test = selectorTest(objectAt(budget, 'spec')['selector']);
   const pods = state.store
     .list('/pods', namespaceOf(budget))

@@ -55,7 +55,7 @@ const rbac = 'rbac.authorization.k8s.io';
 const registration = 'admissionregistration.k8s.io';
 
 /** Kinds of a cluster without any CustomResourceDefinition, in the order in which discovery tells the groups. */
-export const builtInKinds: readonly Kind[] = [
+const builtInKinds: readonly Kind[] = [
   kind('', 'v1', 'bindings', 'Binding', review),
   kind('', 'v1', 'configmaps', 'ConfigMap', { shortNames: ['cm'] }),
   kind('', 'v1', 'endpoints', 'Endpoints', { shortNames: ['ep'], singular: 'endpoints' }),
@@ -150,19 +150,19 @@ export const builtInKinds: readonly Kind[] = [
 const byPath = new Map(builtInKinds.map((entry) => [`${entry.group}/${entry.resource}`, entry]));
 const byKindName = new Map(builtInKinds.map((entry) => [`${entry.group}/${entry.kind}`, entry]));
 
-export const crdTable = 'apiextensions.k8s.io/customresourcedefinitions';
+const crdTable = 'apiextensions.k8s.io/customresourcedefinitions';
 /** Events are one thing under two groups, and stored once. */
 export const tableOf = (entry: Kind): string =>
   entry.group === 'events.k8s.io' ? '/events' : `${entry.group}/${entry.resource}`;
 export const apiVersionOf = (group: string, version: string): string =>
   group === '' ? version : `${group}/${version}`;
-export const groupVersionOf = (apiVersion: string): readonly [group: string, version: string] => {
+const groupVersionOf = (apiVersion: string): readonly [group: string, version: string] => {
   const [first = '', second] = apiVersion.split('/');
   return second === undefined ? ['', first] : [first, second];
 };
 
 /** The kind that an (established) CustomResourceDefinition makes. */
-export const customKind = (crd: KubeObject): Kind => {
+const customKind = (crd: KubeObject): Kind => {
   const names = objectAt(crd, 'spec', 'names');
   const versions = listAt(crd, 'spec', 'versions').filter(
     (version) => objectAt({ version }, 'version')['served'] !== false,

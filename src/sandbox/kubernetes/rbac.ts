@@ -36,7 +36,7 @@ const bindsTo = (subject: Json, user: User, bindingNamespace: string): boolean =
   }
 };
 /** Rules of a role, those of the roles that it aggregates included. */
-export const rulesOf = (store: Store, kind: string, namespace: string, name: string): readonly JsonObject[] => {
+const rulesOf = (store: Store, kind: string, namespace: string, name: string): readonly JsonObject[] => {
   const role =
     kind === 'ClusterRole'
       ? store.get(rbacTables.clusterRoles, name)

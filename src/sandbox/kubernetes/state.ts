@@ -97,7 +97,7 @@ export const newUid = (state: State): string => {
 };
 /** Kubernetes leaves out vowels and look-alikes (apimachinery `pkg/util/rand`). */
 const letters = 'bcdfghjklmnpqrstvwxz2456789';
-export const suffixOf = (seed: number, length: number): string => {
+const suffixOf = (seed: number, length: number): string => {
   let text = '';
   let value = mixedNumber(seed);
   for (let at = 0; at < length; at += 1) {

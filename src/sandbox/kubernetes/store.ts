@@ -62,7 +62,7 @@ class Table {
 }
 
 /** Index of the first key that is not before this one. */
-export const searchKey = (keys: readonly string[], key: string): number => {
+const searchKey = (keys: readonly string[], key: string): number => {
   let low = 0;
   let high = keys.length;
   while (low < high) {

@@ -53,7 +53,7 @@ export const subresource = (call: Call, verb: string): Answer => {
       throw methodNotAllowed();
   }
 };
-export const scaleOf = (object: KubeObject): JsonObject => {
+const scaleOf = (object: KubeObject): JsonObject => {
   const {
     name = '',
     namespace = '',
@@ -75,7 +75,7 @@ export const scaleOf = (object: KubeObject): JsonObject => {
     },
   };
 };
-export const scale = (call: Call, old: KubeObject, verb: string): Answer => {
+const scale = (call: Call, old: KubeObject, verb: string): Answer => {
   if (verb === 'get') return ok(scaleOf(old));
   if (verb !== 'update' && verb !== 'patch') throw methodNotAllowed();
   const body = bodyOf(call.request);

@@ -11,7 +11,7 @@ export interface SigningKey {
 
 let processKey: SigningKey | undefined;
 /** One key for all simulated clusters of this process: making one takes a moment, and a token is bound to its issuer anyway. */
-export const signingKey = (): SigningKey => {
+const signingKey = (): SigningKey => {
   if (processKey === undefined) {
     const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
     const publicKey = createPublicKey(privateKey);

@@ -73,7 +73,7 @@ export const update = (call: Call, subresourceName: string): Answer => {
   return ok(shown(updateObject(state, kind, old, body, contextOf(call, subresourceName), subresourceName), apiVersion));
 };
 
-export const patchTypes = [
+const patchTypes = [
   'application/json-patch+json',
   'application/merge-patch+json',
   'application/strategic-merge-patch+json',
@@ -134,7 +134,7 @@ export const patch = (call: Call, subresourceName: string): Answer => {
   );
 };
 
-export const deleteOptions = (call: Call): DeleteOptions => {
+const deleteOptions = (call: Call): DeleteOptions => {
   const { request, query } = call;
   const body = request.body.trim() === '' ? {} : objectBody(request);
   const propagation = textAt(body, 'propagationPolicy') ?? query.get('propagationPolicy') ?? undefined;
@@ -157,7 +157,7 @@ export const deleteOptions = (call: Call): DeleteOptions => {
   };
 };
 /** Kinds whose deletion answers with the object, and not with a Status (`ReturnDeletedObject` of their stores). */
-export const answersObject = new Set([
+const answersObject = new Set([
   'serviceaccounts',
   'services',
   'pods',

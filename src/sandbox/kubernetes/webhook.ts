@@ -7,7 +7,7 @@ import { ApiError, badRequest } from './status.js';
 /** The sandbox's own pod identity webhook, after amazon-eks-pod-identity-webhook `pkg/handler/handler.go` and `pkg/cache/cache.go`. */
 
 export const webhookTable = 'admissionregistration.k8s.io/mutatingwebhookconfigurations';
-export const webhookObjectName = 'pod-identity-webhook';
+const webhookObjectName = 'pod-identity-webhook';
 const prefix = 'eks.amazonaws.com/';
 const day = 86_400;
 

@@ -27,7 +27,7 @@ export const ec2Trust = {
 };
 
 /** A cluster that is only a name, an issuer and tokens of the form `token:<namespace>:<account>:<audience>`. */
-export class FakeCluster implements ClusterView {
+class FakeCluster implements ClusterView {
   readonly issuer = issuer;
   readonly objects = new Map<string, JsonObject>();
   readToken(token: string): TokenClaims | null {

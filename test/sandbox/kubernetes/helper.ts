@@ -16,7 +16,7 @@ export const types = {
 } as const;
 
 /** A client that speaks to a simulated cluster as any client would, and a clock that it moves itself. */
-export const world = (options: Partial<ClusterOptions> = {}) => {
+const world = (options: Partial<ClusterOptions> = {}) => {
   const clock = new VirtualClock();
   const cluster = createCluster({ clock, account: calmAccount, issuer: 'https://oidc.example.com/id/ABC', ...options });
   return { clock, ...client(cluster) };

@@ -103,7 +103,7 @@ const matchesEnv = (pod: KubeObject, wanted: string): boolean => {
   );
 };
 /** Whether the pod's own switches (annotations `sandbox.rolelift.dev/…`) make its containers fail. */
-export const failsBySwitch = (pod: KubeObject): boolean => {
+const failsBySwitch = (pod: KubeObject): boolean => {
   const ifEnv = switchOf(pod, 'fail-if-env');
   const unlessEnv = switchOf(pod, 'fail-unless-env');
   return (

@@ -28,7 +28,7 @@ export const kindAt = (state: State, table: string): Kind => {
 export const pods = '/pods';
 
 /** Annotation by which a pod tells the simulated kubelet how to behave. */
-export const switchPrefix = 'sandbox.rolelift.dev/';
+const switchPrefix = 'sandbox.rolelift.dev/';
 export const switchOf = (object: KubeObject, key: string): string | undefined =>
   textAt(object, 'metadata', 'annotations', `${switchPrefix}${key}`);
 export const milliseconds = (text: string | undefined, otherwise: number): number =>
