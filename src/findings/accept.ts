@@ -49,6 +49,12 @@ const subjectSpellings = (subject: Subject): readonly string[] => {
   return [text, `${subject.kind}/${text}`];
 };
 
+const meets = ({ code, subject }: Acceptance, finding: Finding): boolean =>
+  code === finding.code &&
+  subjectSpellings(finding.subject).some((text) =>
+    bySubjectOnly.has(code) ? text === subject : matchesGlob(subject, text),
+  );
+
 /**
  * Marks the findings that a person accepted by name. A pattern (`*`, `?`) is good for codes that are not in `bySubjectOnly`.
  * Rejects with RL641 (not CODE:SUBJECT), RL642 (never acceptable), RL643 (a pattern where a name is needed).
@@ -56,17 +62,11 @@ const subjectSpellings = (subject: Subject): readonly string[] => {
 export const acceptFindings = (findings: readonly Finding[], accept: readonly string[]): readonly Finding[] => {
   const acceptances = accept.map(parseAcceptance);
   return findings.map((finding) => {
-    const by = acceptances.find(
-      ({ code, subject }) =>
-        code === finding.code &&
-        subjectSpellings(finding.subject).some((text) =>
-          bySubjectOnly.has(code) ? text === subject : matchesGlob(subject, text),
-        ),
-    );
+    const by = acceptances.find((acceptance) => meets(acceptance, finding));
     return by === undefined ? finding : { ...finding, acceptedBy: `--accept ${by.text}` };
   });
 };
 
 /** Acceptances that met no finding: worth a word, as they are often a typing error. */
 export const unusedAcceptances = (findings: readonly Finding[], accept: readonly string[]): readonly string[] =>
-  accept.filter((text) => !findings.some((finding) => finding.acceptedBy === `--accept ${text}`));
+  accept.filter((text) => !findings.some((finding) => meets(parseAcceptance(text), finding)));

@@ -1,11 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { unusedAcceptances } from '../../src/findings/accept.js';
+import { sayUnmetAcceptances } from '../../src/cli/unmet-acceptances.js';
 import { concerns } from '../../src/findings/concerns.js';
 import { study } from '../../src/findings/estate.js';
 import { matchesGlob } from '../../src/findings/subjects.js';
 import type { Finding } from '../../src/model/finding.js';
+import type { Message } from '../../src/model/message.js';
+import { defaultPlanOptions } from '../../src/model/options.js';
 import { subjectText } from '../../src/model/resource.js';
+import { plan as makePlan } from '../../src/planner/plan.js';
 import { aProposal, judge } from '../helpers/findings.js';
 import {
   account,
@@ -111,8 +114,14 @@ describe('an acceptance', () => {
   });
 
   it('that met nothing is told', () => {
-    const all = judge(inventory, { options: { accept: ['RL210:payments/api', 'RL210:payments/apj'] } });
-    expect(unusedAcceptances(all, ['RL210:payments/api', 'RL210:payments/apj'])).toEqual(['RL210:payments/apj']);
+    // Two that meet the same finding were both meant.
+    const accept = ['RL210:payments/*', 'RL210:payments/api', 'RL210:payments/apj'];
+    const made = makePlan(inventory, { ...defaultPlanOptions, accept }, { createdAt: '', tool: '' });
+    const told: Message[] = [];
+    sayUnmetAcceptances({ say: (message) => void told.push(message) }, made);
+    expect(told).toEqual([
+      { kind: 'note', code: 'RL644', text: '--accept RL210:payments/apj meets no finding of this plan' },
+    ]);
   });
 });
 

@@ -14,6 +14,7 @@ import { clearForPlan, files, folderName, parseJson, planDirectoryOf, readText, 
 import { type PlanArguments, planOptionsOf } from '../plan-options.js';
 import { type GlobalOptions, openSession, type Session } from '../session.js';
 import { shownPath } from '../shown-path.js';
+import { sayUnmetAcceptances } from '../unmet-acceptances.js';
 import { toolName } from '../version.js';
 
 export interface PlanCommandOptions
@@ -41,6 +42,7 @@ export const run = async (_args: readonly string[], given: Record<string, unknow
   const directory = path.resolve(options.out ?? path.join('plans', folderName(inventory.cluster.name)));
   await clearForPlan(directory, (old) => readRunState(session, old, directory));
   await savePlan(directory, plan, inventory, runbook(plan, shownPath(directory)));
+  sayUnmetAcceptances(session.host, plan);
   await session.host.pause();
   if (options.json) session.host.result(JSON.stringify(plan));
   else {

@@ -5,6 +5,7 @@ import { lostStatements } from '../../verify/lost-statements.js';
 import { connectTo, scanLive } from '../live.js';
 import { type PlanArguments, planOptionsOf } from '../plan-options.js';
 import { type GlobalOptions, openSession } from '../session.js';
+import { sayUnmetAcceptances } from '../unmet-acceptances.js';
 import { toolName } from '../version.js';
 
 type ReportArguments = GlobalOptions &
@@ -21,6 +22,7 @@ export const run = async (_args: readonly string[], given: Record<string, unknow
     managementContext: options.managementContext,
   });
   const plan = makePlan(inventory, planOptionsOf(options), { createdAt: new Date().toISOString(), tool: toolName() });
+  sayUnmetAcceptances(session.host, plan);
   const alarms: readonly Alarm[] = lostStatements(inventory);
   const view: LeftView = { plan, dependents: stillDepends(inventory), alarms };
   await session.host.pause();

@@ -281,6 +281,14 @@ export const inputErrors: readonly ErrorCode[] = [
     remedy: 'Give one --accept for each, with the full subject.',
   },
   {
+    code: 'RL644',
+    name: 'acceptance-unmet',
+    says: 'an --accept meets no finding',
+    explain:
+      'An acceptance lifts the finding whose id it spells, or whose subject its pattern matches. This one lifts nothing: the subject is mistyped, or what was accepted is not found any more. A note, not an error: the plan is made without it.',
+    remedy: 'Compare it with the ids in the review; leave it out where the finding is gone.',
+  },
+  {
     code: 'RL661',
     name: 'scenario-invalid',
     says: 'the file is not a scenario',
