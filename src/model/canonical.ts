@@ -7,6 +7,10 @@ export type Digest = `sha256:${string}`;
 
 /** Keys that JavaScript lists first, as numbers, whatever the order in which they were set; and the one that sets no property. */
 const unplaceable = /^(?:0|[1-9]\d{0,9}|__proto__)$/;
+const isUnplaceable = (key: string): boolean => {
+  const first = key.charCodeAt(0);
+  return (first < 58 || first === 95) && unplaceable.test(key);
+};
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
 
@@ -38,31 +42,31 @@ const itemsInOrder = (items: readonly unknown[]): readonly unknown[] | null => {
 
 const keysInOrder = (value: Readonly<Record<string, unknown>>): object | null => {
   const keys = Object.keys(value);
-  let copied = false;
-  for (let index = 1; index < keys.length && !copied; index += 1)
-    copied = (keys[index - 1] as string) > (keys[index] as string);
-  if (copied) keys.sort();
-  const members: unknown[] = [];
-  for (const key of keys) {
-    const inner = value[key];
-    if (!isObject(inner)) {
-      if (typeof inner === 'number' && !Number.isFinite(inner)) return null;
-      members.push(inner);
-      continue;
+  let copy: Record<string, unknown> | undefined;
+  for (let index = 1; index < keys.length; index += 1)
+    if ((keys[index - 1] as string) > (keys[index] as string)) {
+      keys.sort();
+      copy = {};
+      break;
     }
-    const ordered = inOrder(inner);
-    if (ordered === null) return null;
-    if (ordered !== inner) copied = true;
-    members.push(ordered);
-  }
-  if (!copied) return value;
-  const copy: Record<string, unknown> = {};
   for (let index = 0; index < keys.length; index += 1) {
     const key = keys[index] as string;
-    if (unplaceable.test(key)) return null;
-    copy[key] = members[index];
+    const inner = value[key];
+    let ordered = inner;
+    if (isObject(inner)) {
+      ordered = inOrder(inner);
+      if (ordered === null) return null;
+      if (ordered !== inner && copy === undefined) {
+        if (keys.some(isUnplaceable)) return null;
+        copy = {};
+        for (const before of keys.slice(0, index)) copy[before] = value[before];
+      }
+    } else if (typeof inner === 'number' && !Number.isFinite(inner)) return null;
+    if (copy === undefined) continue;
+    if (isUnplaceable(key)) return null;
+    copy[key] = ordered;
   }
-  return copy;
+  return copy ?? value;
 };
 
 /** RFC 8785 text of a JSON value: equal values give equal bytes. */
