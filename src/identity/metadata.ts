@@ -1,5 +1,6 @@
 import { sameJson } from '../model/canonical.js';
-import type { BrokerInstall, ClusterNode, PodView } from '../model/inventory.js';
+import type { BrokerInstall, ClusterNode, Inventory, PodView } from '../model/inventory.js';
+import { oncePer } from '../model/once-per.js';
 import { type RefKey, refKey } from '../model/resource.js';
 import { annotationKeys } from '../model/words.js';
 import { type Assumption, brokerMayAssume } from './broker-assume.js';
@@ -31,10 +32,21 @@ export interface Metadata {
   readonly readFrom: readonly RefKey[];
 }
 
+const nodesOf = oncePer(
+  (install: BrokerInstall): ReadonlySet<string> => new Set(install.nodes === 'all' ? [] : install.nodes),
+);
 const serves = (install: BrokerInstall, node: ClusterNode | null): boolean =>
-  install.nodes === 'all' || node === null || install.nodes.includes(node.name);
+  install.nodes === 'all' || node === null || nodesOf(install).has(node.name);
 
 const isAgent = (install: BrokerInstall): boolean => install.component !== 'server';
+
+/** The brokers that answer pods. */
+const answering = oncePer((inventory: Inventory): readonly BrokerInstall[] => {
+  const brokers = inventory.brokers.filter(({ broker }) => broker === 'kiam' || broker === 'kube2iam');
+  const agents = brokers.filter(isAgent);
+  // Manifests may hold kiam's server alone: that an agent serves the nodes is then taken to be so.
+  return agents.length === 0 && inventory.source === 'manifests' ? brokers : agents;
+});
 
 /** Whether a pod's annotations ask any broker that is known for a role. */
 const asksBroker = (view: PodView, world: World): boolean =>
@@ -75,10 +87,7 @@ export const metadataFor = (view: PodView, world: World, node: ClusterNode | nul
 };
 
 const metadataOn = (view: PodView, world: World, node: ClusterNode | null): Metadata => {
-  const brokers = world.inventory.brokers.filter(({ broker }) => broker === 'kiam' || broker === 'kube2iam');
-  const agents = brokers.filter(isAgent);
-  // Manifests may hold kiam's server alone: that an agent serves the nodes is then taken to be so.
-  const all = agents.length === 0 && world.offline ? brokers : agents;
+  const all = answering(world.inventory);
   const here = all.filter((install) => serves(install, node));
   const asks = asksBroker(view, world);
   const readFrom: RefKey[] = [

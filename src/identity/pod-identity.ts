@@ -19,9 +19,10 @@ export const containerCredentials = (
   world: World,
   nodes: readonly ClusterNode[],
 ): Offer | null => {
-  const names = new Set([...container.env, ...container.envFromRef.map((one) => one.variable)]);
-  const full = names.has('AWS_CONTAINER_CREDENTIALS_FULL_URI');
-  if (!full && !names.has('AWS_CONTAINER_CREDENTIALS_RELATIVE_URI')) return null;
+  const sets = (variable: string): boolean =>
+    container.env.includes(variable) || container.envFromRef.some((one) => one.variable === variable);
+  const full = sets('AWS_CONTAINER_CREDENTIALS_FULL_URI');
+  if (!full && !sets('AWS_CONTAINER_CREDENTIALS_RELATIVE_URI')) return null;
   const uri = container.identityEnv['AWS_CONTAINER_CREDENTIALS_FULL_URI'];
   const injected =
     view.volumes.some((one) => one.name === podIdentityVolume) &&

@@ -12,6 +12,8 @@ const offer = (from: 'env' | 'secret' | 'config-map', why: string): Offer => ({
   code: 'RL109',
 });
 
+const none = { certain: null, possible: [] };
+
 /**
  * Static keys in a container's variables. `certain`: both variables are set. `possible`: a Secret is taken as variables, and
  * Secrets are never read (H26).
@@ -19,6 +21,8 @@ const offer = (from: 'env' | 'secret' | 'config-map', why: string): Offer => ({
 export const staticKeys = (
   container: ContainerView,
 ): { readonly certain: Offer | null; readonly possible: readonly Offer[] } => {
+  const sets = container.env.includes(keyVariable) || container.envFromRef.some((one) => one.variable === keyVariable);
+  if (!sets && container.envFrom.length === 0) return none;
   const possible: Offer[] = [];
   const refs = new Map(container.envFromRef.map((one) => [one.variable, one.kind]));
   const named = new Set([...container.env, ...refs.keys()]);

@@ -38,8 +38,7 @@ export const refKey = (ref: Ref): RefKey => {
       return `${ref.api}:${ref.account}:${ref.region ?? ''}:${ref.kind}:${ref.name}`;
   }
 };
-export const groupOf = (apiVersion: string): string =>
-  apiVersion.includes('/') ? (apiVersion.split('/')[0] as string) : '';
+export const groupOf = (apiVersion: string): string => apiVersion.slice(0, Math.max(0, apiVersion.indexOf('/')));
 
 export const kubernetesRef = (
   apiVersion: string,
