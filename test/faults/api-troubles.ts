@@ -4,7 +4,7 @@ import type { Moment } from './stage.js';
 
 type Api = 'kubernetes' | 'iam' | 'eks' | 'sts' | 'ec2' | 'cloudtrail';
 /** How each API says the same thing (API references; kubernetes/apimachinery, StatusReason). */
-const spelled: Readonly<Record<string, Readonly<Record<Api, Pick<Fault, 'code' | 'status'>>>>> = {
+export const spelled: Readonly<Record<string, Readonly<Record<Api, Pick<Fault, 'code' | 'status'>>>>> = {
   throttled: {
     kubernetes: { status: 429, code: 'TooManyRequests' },
     iam: { status: 400, code: 'Throttling' },

@@ -264,9 +264,9 @@ export class Estate {
       );
   }
 
-  /** Waits until every workload of the estate has all its pods ready. */
-  async ready(): Promise<void> {
-    for (const namespace of this.#namespaces) {
+  /** Waits until every workload of the estate (or of those namespaces) has all its pods ready. */
+  async ready(among: readonly string[] = this.#namespaces): Promise<void> {
+    for (const namespace of among) {
       await until(`workloads of ${namespace}`, async () => {
         const lists = await Promise.all(
           ['deployments', 'statefulsets', 'daemonsets'].map((kind) =>
@@ -284,10 +284,13 @@ export class Estate {
     }
   }
 
-  /** Everything of the estate that a rollback has to bring back, without what servers count by themselves. */
-  async picture(): Promise<readonly string[]> {
+  /**
+   * Everything of the estate (or of the namespaces and roles of such names) that a rollback has to bring back, without what servers
+   * count by themselves.
+   */
+  async picture(among: (name: string) => boolean = () => true): Promise<readonly string[]> {
     const lines: string[] = [];
-    for (const namespace of this.#namespaces) {
+    for (const namespace of this.#namespaces.filter(among)) {
       for (const path of [
         '/api/v1/X/serviceaccounts',
         '/apis/apps/v1/X/deployments',
@@ -309,7 +312,7 @@ export class Estate {
           `pods ${namespace}/${app} ${JSON.stringify([...new Set((await this.pods(namespace, app as string)).map((pod) => JSON.stringify([pod.env, pod.volumes.filter((name) => !/-token-|kube-api-access/.test(name))])))])}`,
         );
     }
-    for (const role of this.#roles) lines.push(`trust ${role} ${JSON.stringify(await this.trust(role))}`);
+    for (const role of this.#roles.filter(among)) lines.push(`trust ${role} ${JSON.stringify(await this.trust(role))}`);
     return lines.sort();
   }
 

@@ -1,45 +1,9 @@
-import {
-  CreateRoleCommand,
-  DeleteOpenIDConnectProviderCommand,
-  DeleteRoleCommand,
-  DeleteRolePolicyCommand,
-  GetRoleCommand,
-  IAMClient,
-  ListOpenIDConnectProvidersCommand,
-  ListRolePoliciesCommand,
-  PutRolePolicyCommand,
-} from '@aws-sdk/client-iam';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { folder } from '../helpers/cli.js';
+import { Away, away, farProviders, farTrust } from './away.js';
 import { Estate } from './estate.js';
 import { ends, moveOf } from './program.js';
 import { control, kube, testbed, until } from './real.js';
-
-const away = '999988887777';
-
-/** IAM of another account, as its owner reaches it on the testbed. */
-const farIam = new IAMClient({
-  region: process.env.AWS_REGION ?? 'eu-west-1',
-  endpoint: process.env.AWS_ENDPOINT_URL ?? 'http://127.0.0.1:1',
-  credentials: { accessKeyId: 'testbed', secretAccessKey: 'testbed' },
-});
-farIam.middlewareStack.add(
-  (next) => (args) => {
-    (args.request as { headers: Record<string, string> }).headers['x-moto-account-id'] = away;
-    return next(args);
-  },
-  { step: 'build', name: 'account' },
-);
-const farTrust = async (role: string): Promise<any> =>
-  JSON.parse(
-    decodeURIComponent(
-      (await farIam.send(new GetRoleCommand({ RoleName: role }))).Role?.AssumeRolePolicyDocument ?? '',
-    ),
-  );
-const farProviders = async (): Promise<readonly string[]> =>
-  ((await farIam.send(new ListOpenIDConnectProvidersCommand({}))).OpenIDConnectProviderList ?? []).map(
-    (each) => each.Arn ?? '',
-  );
 
 /** Makes a plan for one namespace in `plan`, and answers it. */
 const planOf = async (namespace: string, cwd: string, more: readonly string[]): Promise<any> =>
@@ -50,29 +14,7 @@ describe.skipIf(!testbed)('both mechanisms, on real servers', () => {
   let estate: Estate;
   let kiam: string;
   let issuer: string;
-  const made: string[] = [];
-  const farRole = async (name: string, principal: string, inline?: object): Promise<string> => {
-    const role = `${estate.id}-${name}`;
-    await farIam.send(
-      new CreateRoleCommand({
-        RoleName: role,
-        AssumeRolePolicyDocument: JSON.stringify({
-          Version: '2012-10-17',
-          Statement: [{ Effect: 'Allow', Principal: { AWS: principal }, Action: 'sts:AssumeRole' }],
-        }),
-      }),
-    );
-    made.push(role);
-    if (inline !== undefined)
-      await farIam.send(
-        new PutRolePolicyCommand({
-          RoleName: role,
-          PolicyName: 'app',
-          PolicyDocument: JSON.stringify({ Version: '2012-10-17', Statement: [inline] }),
-        }),
-      );
-    return `arn:aws:iam::${away}:role/${role}`;
-  };
+  let far: Away;
   /** Calls by which pods of a namespace got credentials, with what came of them. */
   const gotCredentials = (namespace: string, pattern: RegExp) =>
     until(`pods of ${namespace} get credentials`, async () =>
@@ -85,15 +27,10 @@ describe.skipIf(!testbed)('both mechanisms, on real servers', () => {
     estate = await Estate.begin();
     issuer = (await kube('GET', '/.well-known/openid-configuration')).body.issuer;
     kiam = await estate.kiam();
+    far = new Away(estate);
   });
   afterAll(async () => {
-    for (const RoleName of made) {
-      for (const PolicyName of (await farIam.send(new ListRolePoliciesCommand({ RoleName }))).PolicyNames ?? [])
-        await farIam.send(new DeleteRolePolicyCommand({ RoleName, PolicyName }));
-      await farIam.send(new DeleteRoleCommand({ RoleName }));
-    }
-    for (const OpenIDConnectProviderArn of testbed ? await farProviders() : [])
-      await farIam.send(new DeleteOpenIDConnectProviderCommand({ OpenIDConnectProviderArn }));
+    await far?.end();
     await estate?.end();
   });
 
@@ -103,15 +40,9 @@ describe.skipIf(!testbed)('both mechanisms, on real servers', () => {
   ] as const)('reaches a role of another account by %s, and gives everything back', async (mechanism, call) => {
     const cwd = folder();
     const apps = await estate.namespace(`far-${mechanism}`, { 'iam.amazonaws.com/permitted': '.*' });
-    const role = await farRole(`far-${mechanism}`, kiam, { Effect: 'Allow', Action: 's3:GetObject', Resource: '*' });
+    const role = await far.appRole(`far-${mechanism}`, kiam);
     const name = role.slice(role.lastIndexOf('/') + 1);
-    // The testbed looks a role up in its first account before it takes a trust policy for it in any other.
-    await estate.role(`far-${mechanism}`, [kiam]);
-    const migrator = await farRole(`migrator-${mechanism}`, `arn:aws:iam::${estate.account}:root`, {
-      Effect: 'Allow',
-      Action: 'iam:*',
-      Resource: '*',
-    });
+    const migrator = await far.migrator(`migrator-${mechanism}`);
     await estate.serviceAccount(apps, 'app');
     await estate.workload('Deployment', apps, 'app', {
       account: 'app',
