@@ -5,30 +5,13 @@ import { describe, expect, it } from 'vitest';
 import { AwsFault } from '../../src/sandbox/aws/fault.js';
 import { refusal } from '../../src/sandbox/aws/service.js';
 import { routeOf } from '../../src/sandbox/route.js';
-import { checkScenario } from '../../src/sandbox/scenario.js';
-import { type Estate, estates } from '../faults/estates.js';
-import { actorOf, begin, run as runHere } from '../faults/stage.js';
-import { type Ended, type Running, start } from '../helpers/cli.js';
-import { estate } from '../helpers/platforms.js';
-import { amidWrite, raise, type Stand, writesTo } from './stand.js';
+import { estates } from '../faults/estates.js';
+import { type Running, start } from '../helpers/cli.js';
+import { calmWrites, seen, withStand } from './small-stand.js';
+import { amidWrite, type Stand, writesTo } from './stand.js';
 
 /** Two real processes and one lock; machines whose clocks are wrong. */
 
-const small: Estate = {
-  title: 'one workload under kiam',
-  scenario: checkScenario(estate(), 'small'),
-  options: { scope: ['workloads'] },
-};
-const withStand =
-  (act: (stand: Stand) => Promise<void>, of: Estate = small) =>
-  async (): Promise<void> => {
-    const stand = await raise(of);
-    try {
-      await act(stand);
-    } finally {
-      await stand.close();
-    }
-  };
 const hour = 3_600_000;
 const preload = pathToFileURL(path.join(import.meta.dirname, 'shifted-clock.mjs')).href;
 
@@ -51,8 +34,6 @@ const on = (stand: Stand, machine: Machine, command: Command, ...more: readonly 
   });
 const all = (command: Command): readonly string[] =>
   command === 'apply' ? ['--soak', '0s', '--accept-unproven', 'all'] : [];
-/** All that was told, without its line breaks. */
-const seen = ({ out, err }: Ended): string => `${out}${err}`.replaceAll(/\s+/g, ' ');
 /** As AWS does, refuses requests whose signature is of another time than the server's (Signature Version 4: 5 minutes). */
 const strict = ({ sandbox }: Stand): void => {
   const handle = sandbox.handle.bind(sandbox);
@@ -86,20 +67,6 @@ const elsewhere = (stand: Stand): string => {
     filter: (file) => !path.basename(file).startsWith('.lock-') && !file.endsWith('journal.jsonl'),
   });
   return copy;
-};
-
-/** How many writes each direction takes where nothing goes wrong, from a run in this process. */
-const calmWrites = async (): Promise<Record<Command, number>> => {
-  const { moment, plan } = await begin(small);
-  const actor = actorOf(small, plan);
-  const writes = { apply: 0, rollback: 0 };
-  for (const direction of ['apply', 'rollback'] as const) {
-    const count = (when: 'before' | 'after'): void => {
-      if (when === 'after') writes[direction] += 1;
-    };
-    await runHere(actor, moment, direction, { watch: { write: count } });
-  }
-  return writes;
 };
 
 describe('two runs and one lock', { timeout: 300_000, concurrent: true }, () => {

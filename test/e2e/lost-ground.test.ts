@@ -14,28 +14,11 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { checkScenario } from '../../src/sandbox/scenario.js';
-import type { Estate } from '../faults/estates.js';
-import { actorOf, begin, run as runHere } from '../faults/stage.js';
-import { type Ended, rolelift } from '../helpers/cli.js';
-import { estate } from '../helpers/platforms.js';
-import { amidWrite, raise, type Stand, writesTo } from './stand.js';
+import { rolelift } from '../helpers/cli.js';
+import { calmWrites, seen, withStand } from './small-stand.js';
+import { amidWrite, type Stand, writesTo } from './stand.js';
 
 /** What becomes of a run whose files cannot be written any more, with real processes on real files. */
-
-const small: Estate = {
-  title: 'one workload under kiam',
-  scenario: checkScenario(estate(), 'small'),
-  options: { scope: ['workloads'] },
-};
-const withStand = (act: (stand: Stand) => Promise<void>) => async (): Promise<void> => {
-  const stand = await raise(small);
-  try {
-    await act(stand);
-  } finally {
-    await stand.close();
-  }
-};
 
 /** Root is asked for no permission: these commands run without root's privileges, as everybody's do. */
 const likeAnybody = process.getuid?.() === 0 ? ['setpriv', '--bounding-set=-all', '--inh-caps=-all', '--'] : [];
@@ -74,22 +57,6 @@ const args = ({ directory }: Stand, command: Command, ...more: readonly string[]
 ];
 const run = (stand: Stand, command: Command, under: readonly string[] = [], ...more: readonly string[]) =>
   rolelift(args(stand, command, ...more), { env: stand.env, under });
-/** All that was told, without its line breaks. */
-const seen = ({ out, err }: Ended): string => `${out}${err}`.replaceAll(/\s+/g, ' ');
-
-/** How many writes each direction takes where nothing goes wrong, from a run in this process. */
-const calmWrites = async (): Promise<Record<Command, number>> => {
-  const { moment, plan } = await begin(small);
-  const actor = actorOf(small, plan);
-  const writes = { apply: 0, rollback: 0 };
-  for (const direction of ['apply', 'rollback'] as const) {
-    const count = (when: 'before' | 'after'): void => {
-      if (when === 'after') writes[direction] += 1;
-    };
-    await runHere(actor, moment, direction, { watch: { write: count } });
-  }
-  return writes;
-};
 
 describe('a run that loses the ground under its feet', { timeout: 300_000, concurrent: true }, () => {
   it(

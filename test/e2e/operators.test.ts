@@ -1,26 +1,10 @@
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { checkScenario } from '../../src/sandbox/scenario.js';
-import type { Estate } from '../faults/estates.js';
 import { rolelift, start } from '../helpers/cli.js';
-import { estate } from '../helpers/platforms.js';
-import { raise, type Stand, until } from './stand.js';
+import { seen, withStand } from './small-stand.js';
+import { type Stand, until } from './stand.js';
 
-const small: Estate = {
-  title: 'one workload under kiam',
-  scenario: checkScenario(estate(), 'small'),
-  options: { scope: ['workloads'] },
-};
-
-const withStand = (act: (stand: Stand) => Promise<void>) => async (): Promise<void> => {
-  const stand = await raise(small);
-  try {
-    await act(stand);
-  } finally {
-    await stand.close();
-  }
-};
 const args = (stand: Stand, command: 'apply' | 'rollback', ...more: readonly string[]): readonly string[] => [
   command,
   stand.directory,
@@ -30,7 +14,6 @@ const args = (stand: Stand, command: 'apply' | 'rollback', ...more: readonly str
 ];
 const begun = (stand: Stand, count: number) => (): boolean =>
   stand.journal().filter(({ type }) => type === 'started').length >= count;
-const seen = (ended: { out: string; err: string }): string => `${ended.out}${ended.err}`;
 
 describe('an operator', { timeout: 300_000, concurrent: true }, () => {
   it(

@@ -1,6 +1,7 @@
 import type { PlanOptions } from '../../src/model/options.js';
 import type { Plan } from '../../src/model/plan.js';
 import { checkScenario, loadScenario, parseScenario, type Scenario } from '../../src/sandbox/scenario.js';
+import { cniActions } from '../helpers/cni-actions.js';
 import {
   appRole,
   away,
@@ -76,24 +77,7 @@ const bystander = (scenario: Scenario, name: string): void => {
 const cniStatements = {
   Version: '2012-10-17',
   Statement: [
-    {
-      Effect: 'Allow',
-      Action: [
-        'ec2:AssignPrivateIpAddresses',
-        'ec2:AttachNetworkInterface',
-        'ec2:CreateNetworkInterface',
-        'ec2:DeleteNetworkInterface',
-        'ec2:DescribeInstances',
-        'ec2:DescribeTags',
-        'ec2:DescribeNetworkInterfaces',
-        'ec2:DescribeInstanceTypes',
-        'ec2:DescribeSubnets',
-        'ec2:DetachNetworkInterface',
-        'ec2:ModifyNetworkInterfaceAttribute',
-        'ec2:UnassignPrivateIpAddresses',
-      ],
-      Resource: '*',
-    },
+    { Effect: 'Allow', Action: [...cniActions], Resource: '*' },
     { Effect: 'Allow', Action: ['ec2:CreateTags'], Resource: ['arn:aws:ec2:*:*:network-interface/*'] },
   ],
 };

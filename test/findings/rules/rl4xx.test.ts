@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { cniPoliciesOf, missingActions } from '../../../src/findings/cni-permission.js';
 import { parseTrust } from '../../../src/trust/document.js';
+import { cniActions } from '../../helpers/cni-actions.js';
 import { brief, judge, judged } from '../../helpers/findings.js';
 import {
   aBroker,
@@ -17,20 +18,6 @@ import {
   policyText,
 } from '../../helpers/inventory.js';
 
-const cniActions = [
-  'ec2:AssignPrivateIpAddresses',
-  'ec2:AttachNetworkInterface',
-  'ec2:CreateNetworkInterface',
-  'ec2:DeleteNetworkInterface',
-  'ec2:DescribeInstances',
-  'ec2:DescribeTags',
-  'ec2:DescribeNetworkInterfaces',
-  'ec2:DescribeInstanceTypes',
-  'ec2:DescribeSubnets',
-  'ec2:DetachNetworkInterface',
-  'ec2:ModifyNetworkInterfaceAttribute',
-  'ec2:UnassignPrivateIpAddresses',
-];
 const cni = policyText(
   { Effect: 'Allow', Action: cniActions, Resource: '*' },
   { Effect: 'Allow', Action: 'ec2:CreateTags', Resource: 'arn:aws:ec2:*:*:network-interface/*' },
