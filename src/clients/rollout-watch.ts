@@ -1,6 +1,7 @@
 import type { Clock } from '../model/clock.js';
 import { RoleliftError } from '../model/error.js';
-import { at, isObject, type JsonObject, listAt, numberAt, textAt } from '../model/json.js';
+import { isObject, type JsonObject, numberAt, textAt } from '../model/json.js';
+import { podTroubles } from '../model/pod-state.js';
 import { type KubernetesRef, subjectOf } from '../model/resource.js';
 import { KubernetesError } from './kubernetes-errors.js';
 import { rolloutState } from './rollout-status.js';
@@ -184,33 +185,12 @@ export class RolloutWatch {
       code: 'RL821',
       message: `the rollout of ${waiter.ref.kind} ${waiter.ref.namespace ?? ''}/${waiter.ref.name} failed`,
       subject: subjectOf(waiter.ref),
-      cause: [because, ...pods.flatMap((pod) => podTrouble(pod)).slice(0, 3)].join('; '),
+      cause: [because, podTroubles(pods)].filter((part) => part !== '').join('; '),
       remedy: `See kubectl -n ${waiter.ref.namespace ?? ''} describe ${waiter.ref.kind.toLowerCase()} ${waiter.ref.name} and the logs of its pods.`,
       fault: 'remote',
     });
   }
 }
-
-/** What keeps a pod from being ready, in a few words; nothing where it is well. */
-const podTrouble = (pod: JsonObject): readonly string[] => {
-  const name = textAt(pod, 'metadata', 'name') ?? '';
-  const statuses = [...listAt(pod, 'status', 'initContainerStatuses'), ...listAt(pod, 'status', 'containerStatuses')];
-  const reasons = statuses.flatMap((status) => {
-    const reason = textAt(status, 'state', 'waiting', 'reason') ?? textAt(status, 'state', 'terminated', 'reason');
-    return reason === undefined || reason === 'Completed'
-      ? []
-      : [`container ${textAt(status, 'name') ?? ''}: ${reason}`];
-  });
-  if (reasons.length > 0) return [`pod ${name}, ${reasons.join(', ')}`];
-  const unscheduled = listAt(pod, 'status', 'conditions').find(
-    (entry) => textAt(entry, 'type') === 'PodScheduled' && textAt(entry, 'status') === 'False',
-  );
-  if (unscheduled !== undefined) return [`pod ${name}: ${textAt(unscheduled, 'message') ?? 'it cannot be scheduled'}`];
-  const ready = listAt(pod, 'status', 'conditions').find((entry) => textAt(entry, 'type') === 'Ready');
-  return textAt(ready, 'status') === 'True' || at(pod, 'metadata', 'deletionTimestamp') !== undefined
-    ? []
-    : [`pod ${name} is not ready`];
-};
 
 const keyOf = (object: JsonObject): string =>
   `${textAt(object, 'metadata', 'namespace') ?? ''}/${textAt(object, 'metadata', 'name') ?? ''}`;

@@ -48,6 +48,7 @@ export class StepContexts {
       serverTime: () => clients.serverTime(),
       until: (why, boundMs, probe) =>
         until(clock, signal, why, boundMs, probe, (text) => session.progress(step, 'running', text)),
+      waits: (why) => session.progress(step, 'running', why),
       gate: (gate) => session.gate(gate),
       appliedAt: (id) => {
         const now = session.state(id);

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { type JsonObject, listAt, textAt } from '../model/json.js';
+import { isLive } from '../model/pod-state.js';
 import { type KubernetesRef, kubernetesRef } from '../model/resource.js';
 import { createdMetadata, isCreatedBy } from './our-marks.js';
-import { isLive, podUid } from './pods.js';
+import { podUid } from './pods.js';
 import type { Change, ReadCtx, StepCtx, Use, WriteCtx } from './step.js';
 import { hasCode } from './step-errors.js';
 

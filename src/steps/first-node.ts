@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { type JsonObject, numberAt, textAt } from '../model/json.js';
+import { isReady } from '../model/pod-state.js';
 import { askForAddress } from './address-probe.js';
 import { type IdentityParam, type WorkloadParam, workloadId, workloadRef } from './params.js';
-import { isReady, lacks, podName, podRef, podUid } from './pods.js';
+import { lacks, podName, podRef, podUid } from './pods.js';
 import type { Outcome, ReadCtx, WriteCtx } from './step.js';
 import { hasCode, stepError } from './step-errors.js';
 import { livePods } from './template-roll.js';

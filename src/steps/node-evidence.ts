@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { isAws, isDenied } from '../model/aws-error.js';
 import { type JsonObject, listAt, textAt } from '../model/json.js';
+import { isLive } from '../model/pod-state.js';
 import { allows } from '../trust/evaluate.js';
 import { everyPage, inlinePolicy } from './iam-policies.js';
 import { guardParam, isNodeReady, stillOnNodeRoleAfterWait, troubleSince } from './node-role-watch.js';
 import { accountParam } from './params.js';
-import { createdAt, isLive } from './pods.js';
+import { createdAt } from './pods.js';
 import { roleUse } from './role-policy.js';
 import type { ReadCtx, Use } from './step.js';
 import { orNull, stepError } from './step-errors.js';

@@ -1,18 +1,11 @@
 import { at, type Json, type JsonObject, listAt, objectAt, textAt, textsAt } from '../model/json.js';
+import { isLive } from '../model/pod-state.js';
 import type { KubernetesReader } from '../model/ports.js';
 import { type KubernetesRef, kubernetesRef } from '../model/resource.js';
 import { annotationKeys } from '../model/words.js';
 import type { IdentityParam } from './params.js';
 import type { Use } from './step.js';
 
-/** A pod that runs or will: neither ended nor on its way out. */
-export const isLive = (pod: JsonObject): boolean =>
-  textAt(pod, 'metadata', 'deletionTimestamp') === undefined &&
-  !['Succeeded', 'Failed'].includes(textAt(pod, 'status', 'phase') ?? '');
-export const isReady = (pod: JsonObject): boolean =>
-  listAt(pod, 'status', 'conditions').some(
-    (condition) => textAt(condition, 'type') === 'Ready' && textAt(condition, 'status') === 'True',
-  );
 export const podName = (pod: JsonObject): string => textAt(pod, 'metadata', 'name') ?? '';
 export const podUid = (pod: JsonObject): string => textAt(pod, 'metadata', 'uid') ?? '';
 export const createdAt = (object: JsonObject): number =>

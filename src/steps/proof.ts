@@ -1,10 +1,11 @@
 import { isAws, isDenied } from '../model/aws-error.js';
 import { isObject, type Json, type JsonObject, listAt, numberAt, textAt, textsAt } from '../model/json.js';
+import { isLive } from '../model/pod-state.js';
 import type { AwsReader } from '../model/ports.js';
 import { parseRoleArn, serviceAccountRef } from '../model/resource.js';
 import { annotationKeys, marks } from '../model/words.js';
 import { type IdentityParam, type WorkloadParam, workloadId, workloadRef } from './params.js';
-import { createdAt, isLive, lacks, podName } from './pods.js';
+import { createdAt, lacks, podName } from './pods.js';
 import type { ReadCtx, StepCtx, Use, WriteCtx } from './step.js';
 import { stepError } from './step-errors.js';
 import { livePods } from './template-roll.js';

@@ -126,6 +126,8 @@ export interface StepCtx {
   readonly known?: Map<RefKey, string[]>;
   /** The one way to wait: asks `probe` until it answers other than null or the bound (ms) is over (RL811), telling why. */
   until<T>(why: string, boundMs: number, probe: () => Promise<T | null>): Promise<T>;
+  /** Tells what the step waits for, where something else than \`until\` does the waiting. */
+  waits?(why: string): void;
   gate(gate: Gate): GateState;
   /** Server time (ms since 1970) since which a step of the plan is applied; null where it is not. */
   appliedAt?(step: string): number | null;

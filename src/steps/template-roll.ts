@@ -1,10 +1,11 @@
 import { RoleliftError } from '../model/error.js';
 import { at, type JsonObject, numberAt, objectAt, textAt } from '../model/json.js';
 import { pointerKeys, pointerTo } from '../model/json-pointer.js';
+import { isLive, isReady, podTroubles } from '../model/pod-state.js';
 import { type KubernetesRef, subjectOf, subjectTitle } from '../model/resource.js';
 import { fieldAt } from './object-fields.js';
 import { type WorkloadParam, workloadRef } from './params.js';
-import { isLive, isReady, podName, podRef, podUid } from './pods.js';
+import { podName, podRef, podUid } from './pods.js';
 import type { ReadCtx, StepCtx, WriteCtx } from './step.js';
 import { hasCode, stepError } from './step-errors.js';
 
@@ -116,21 +117,53 @@ const withDeadline = async <T>(
   }
 };
 
-const lateFor = (ref: KubernetesRef, ms: number) => (): RoleliftError =>
+const lateFor = (ref: KubernetesRef, ms: number): RoleliftError =>
   new RoleliftError({
     code: 'RL811',
     message: `the rollout of ${subjectTitle(subjectOf(ref))} was not over after ${Math.round(ms / 1000)} s`,
     subject: subjectOf(ref),
-    remedy: 'Look at its pods and events; give more time with --rollout-timeout.',
+    remedy: `See kubectl -n ${ref.namespace ?? ''} describe ${ref.kind.toLowerCase()} ${ref.name} and the logs of its pods; give more time with --rollout-timeout.`,
     fault: 'remote',
   });
 
-/** Waits until the controller has rolled out the template as it stands (rules of `kubectl rollout status`). */
+/** How long a rollout goes on unsaid, and how often its pods are looked at then, milliseconds. */
+const lookEveryMs = 30_000;
+
+/** Tells, while a rollout takes long, which pods are not ready, and why. */
+const tellTroubles = async (ctx: ReadCtx, workload: WorkloadParam, signal: AbortSignal): Promise<void> => {
+  for (;;) {
+    await ctx.clock.sleep(lookEveryMs, signal);
+    const troubles = podTroubles(await livePods(ctx, workload));
+    if (signal.aborted) return;
+    ctx.waits?.(troubles === '' ? 'its rollout' : `its rollout: ${troubles}`);
+  }
+};
+
+/**
+ * Waits until the controller has rolled out the template as it stands (rules of `kubectl rollout status`). Rejects with RL811 or
+ * RL821 and with why pods are not ready.
+ */
 export const waitForRollout = async (ctx: ReadCtx, workload: WorkloadParam, object: JsonObject): Promise<void> => {
   const ref = workloadRef(workload);
   const generation = numberAt(object, 'metadata', 'generation') ?? 0;
   const bound = ctx.settings.rolloutTimeoutMs;
-  await withDeadline(ctx, bound, lateFor(ref, bound), (signal) => ctx.kubernetes().rolledOut(ref, generation, signal));
+  const over = new AbortController();
+  // What is told on the way is never a reason to fail.
+  void tellTroubles(ctx, workload, AbortSignal.any([over.signal, ctx.signal])).catch(() => undefined);
+  try {
+    await withDeadline(
+      ctx,
+      bound,
+      () => lateFor(ref, bound),
+      (signal) => ctx.kubernetes().rolledOut(ref, generation, signal),
+    );
+  } catch (thrown) {
+    if (!hasCode(thrown, 'RL811')) throw thrown;
+    const { data } = lateFor(ref, bound);
+    throw new RoleliftError({ ...data, cause: podTroubles(await livePods(ctx, workload).catch(() => [])) });
+  } finally {
+    over.abort();
+  }
 };
 
 /**

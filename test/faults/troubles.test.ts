@@ -259,7 +259,7 @@ describe('the old way', { timeout: 120_000 }, () => {
     expect(back.failures).toEqual([]);
     expect(back.exit).toBe(0);
     expect(ended(back, move)).toBe('undone');
-    expect(ended(back, other)).toBe('done');
+    expect(ended(back, other)).toBe('kept');
     expect(trustOf(moment, 'payments-api')).not.toContain('Rolelift');
     expect(trustOf(moment, 'orders-checkout')).toContain('Rolelift');
     expect((await guarded(moment, 'rollback')).exit).toBe(0);
