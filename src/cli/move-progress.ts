@@ -30,7 +30,15 @@ const endings: Readonly<Record<MoveEnd, Progress['state']>> = {
  * Steps report themselves; people follow moves. Adds a line for each move (or one for all, where there are many) above its steps, with
  * how many of the steps that this run will do are over. `steps`: their ids.
  */
-export const moveProgress = (plan: Plan, steps: ReadonlySet<string>, say: Say): MoveProgress => {
+export const moveProgress = (
+  plan: Plan,
+  steps: ReadonlySet<string>,
+  direction: 'apply' | 'rollback',
+  say: Say,
+): MoveProgress => {
+  // A move that an apply had to undo has failed; in a rollback that is what was asked for.
+  const stateOf = (end: MoveEnd): Progress['state'] =>
+    end === 'undone' && direction === 'apply' ? 'failed' : endings[end];
   const of = new Map<string, number>();
   for (const step of plan.steps)
     if (step.move !== null && steps.has(step.id)) of.set(step.move, (of.get(step.move) ?? 0) + 1);
@@ -82,7 +90,7 @@ export const moveProgress = (plan: Plan, steps: ReadonlySet<string>, say: Say): 
     },
     end(moves) {
       if (together) {
-        const failed = [...moves.values()].some((end) => endings[end] === 'failed');
+        const failed = [...moves.values()].some((end) => stateOf(end) === 'failed');
         say({
           kind: 'progress',
           id: 'moves',
@@ -98,7 +106,12 @@ export const moveProgress = (plan: Plan, steps: ReadonlySet<string>, say: Say): 
         if (!over.has(move)) continue;
         // All that was asked of it is done; what it waits for belongs to a later stage.
         if (end === 'waiting' && finished.has(move)) row(move, 'done');
-        else row(move, endings[end], end === 'done' || end === 'undone' ? '' : ` (${end})`);
+        else {
+          const state = stateOf(end);
+          // The steps of its undo were counted on top of its own.
+          if (end === 'undone' && state === 'failed') over.set(move, new Set());
+          row(move, state, state === 'done' ? '' : ` (${end})`);
+        }
       }
     },
   };

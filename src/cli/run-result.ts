@@ -46,7 +46,7 @@ const resultText = (result: RunResult, run: EndedRun, style: Style, width: numbe
       `${paint(end.padEnd(9))} ${wrap(visible(moves.map((move) => move.replace(/^move:/, '')).join(', ')), width - 10, ' '.repeat(10))}`,
     );
     const meaning = meanings[end];
-    if (meaning !== undefined) lines.push(`${' '.repeat(10)}${style.dim(meaning)}`);
+    if (meaning !== undefined) lines.push(`${' '.repeat(10)}${style.dim(wrap(meaning, width - 10, ' '.repeat(10)))}`);
   }
   for (const failure of result.failures) {
     const about = failure.step ?? failure.move ?? '';

@@ -24,10 +24,12 @@ const step = (move: string, index: number, state: 'running' | 'done'): Message =
 });
 
 describe('progress of moves', () => {
-  const follow = (moves: readonly string[]) => {
+  const follow = (moves: readonly string[], direction: 'apply' | 'rollback' = 'apply') => {
     const said: Message[] = [];
     const plan = planOf(moves, 2);
-    const progress = moveProgress(plan, new Set(plan.steps.map(({ id }) => id)), (message) => said.push(message));
+    const progress = moveProgress(plan, new Set(plan.steps.map(({ id }) => id)), direction, (message) =>
+      said.push(message),
+    );
     return { said, progress };
   };
   const rows = (said: readonly Message[]): readonly string[] =>
@@ -60,6 +62,19 @@ describe('progress of moves', () => {
       'a done 2/2',
       'b (failed) failed 1/2',
     ]);
+  });
+
+  it('takes a move that had to be undone for a failed one in an apply, and for a done one in a rollback', () => {
+    for (const [direction, last] of [
+      ['apply', 'a (undone) failed 0/2'],
+      ['rollback', 'a done 2/2'],
+    ] as const) {
+      const { said, progress } = follow(['move:a'], direction);
+      progress.say(step('move:a', 0, 'done'));
+      progress.say(step('move:a', 1, 'done'));
+      progress.end(new Map([['move:a', 'undone']]));
+      expect(rows(said).at(-1)).toBe(last);
+    }
   });
 
   it('shares one line where there are too many moves for a screen', () => {

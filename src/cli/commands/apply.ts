@@ -187,6 +187,7 @@ export const applyDirectory = async (session: Session, directory: string, given:
           )
           .map((step) => step.id),
       ),
+      'apply',
       (message) => host.say(message),
     );
     const result = await apply({

@@ -107,6 +107,7 @@ export const rollbackDirectory = async (
     const moves = moveProgress(
       plan,
       new Set([...opened.journal.state.steps].filter(([, now]) => isToUndo(now)).map(([id]) => id)),
+      'rollback',
       (message) => host.say(message),
     );
     const result = await undoRun(
