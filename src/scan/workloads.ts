@@ -66,7 +66,9 @@ export const readWorkloads = async (
     const controller = controllerOf(object);
     const uid = textAt(object, 'metadata', 'uid') ?? '';
     if (uid !== '') known.set(uid, { ref, controller });
-    watch(ref, objectAtPointer(object, templatePathOf(ref.kind)), object);
+    // A ReplicaSet repeats what its Deployment says, or said once: a cluster has ten of them for each.
+    const repeats = ref.kind === 'ReplicaSet' && controller !== null && known.has(controller.uid);
+    if (!repeats) watch(ref, objectAtPointer(object, templatePathOf(ref.kind)), object);
     if (controller !== null && isBuiltIn(controller.apiVersion, controller.kind)) return;
     if (isFinished(object)) return;
     const workload = builtInWorkload(object, book.keysOf);

@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -53,6 +54,38 @@ const served = async (pods, latency, act) => {
     child.kill();
   }
 };
+
+/** Milliseconds from the start of `rolelift scan` to its first request. */
+const firstRequest = () =>
+  new Promise((resolve, reject) => {
+    let child;
+    let began = 0;
+    const server = http.createServer((_request, response) => {
+      resolve({ ms: performance.now() - began });
+      child.kill('SIGKILL');
+      response.destroy();
+      server.close();
+    });
+    server.listen(0, '127.0.0.1', () => {
+      const kubeconfig = path.join(folder, 'kubeconfig');
+      const at = { name: 'bench', cluster: { server: `http://127.0.0.1:${server.address().port}` } };
+      const context = { name: 'bench', context: { cluster: 'bench', user: 'bench' } };
+      const users = [{ name: 'bench', user: { token: 'bench' } }];
+      const whole = {
+        apiVersion: 'v1',
+        kind: 'Config',
+        'current-context': 'bench',
+        clusters: [at],
+        contexts: [context],
+        users,
+      };
+      writeFileSync(kubeconfig, JSON.stringify(whole));
+      began = performance.now();
+      child = spawn(process.execPath, [program, 'scan', '--no-aws', '--kubeconfig', kubeconfig], { stdio: 'ignore' });
+      child.on('error', reject);
+      child.on('close', () => reject(new Error('the scan ended before its first request')));
+    });
+  });
 
 const rows = [];
 const row = (what, value, target, unit = '×', more = '') => {
@@ -150,6 +183,14 @@ try {
   mkdirSync(planFolder);
   writeFileSync(path.join(planFolder, 'plan.json'), (await import('node:fs')).readFileSync(planFile));
   row(`rolelift show of ${plannedSmall.moves} moves against bare node`, await started('show', planFolder), atMost(3));
+
+  row(
+    'first request of rolelift scan against bare node',
+    (await least(5, firstRequest)).ms / bare.ms,
+    atMost(4),
+    '×',
+    'most of it client-node, of which the reader of kubeconfigs is used',
+  );
 
   say(`apply and rollback of ${moveCount} moves on a virtual clock`);
   const moved = await part('moves', small, String(moveCount));
