@@ -7,7 +7,6 @@ import { fold, type JournalState } from '../journal/fold.js';
 import { RoleliftError } from '../model/error.js';
 import type { Inventory } from '../model/inventory.js';
 import type { Plan } from '../model/plan.js';
-import { validatePlan } from '../planner/validate.js';
 
 /** Everything of one migration, in one folder: files 0600, replaced as a whole, no symbolic links followed. */
 export const files = {
@@ -84,6 +83,8 @@ export const parseJson = (text: string, file: string): unknown => {
 
 export const loadPlan = async (directory: string): Promise<Plan> => {
   const file = path.join(directory, files.plan);
+  // With every step kind behind it: for commands that read a plan, and not for a scan.
+  const { validatePlan } = await import('../planner/validate.js');
   return validatePlan(parseJson(await readText(file, 'the plan'), file));
 };
 
