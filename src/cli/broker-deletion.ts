@@ -5,6 +5,7 @@ import { errorData } from '../model/error.js';
 import type { Caller } from '../model/journal.js';
 import { type JsonObject, textAt } from '../model/json.js';
 import type { Plan } from '../model/plan.js';
+import { marks } from '../model/words.js';
 import type { RemovedInstall } from '../planner/broker-removal.js';
 import { redacted } from '../scan/redact.js';
 import { holderName, type OpenRun } from './run-state.js';
@@ -14,7 +15,8 @@ import { toolName } from './version.js';
 /** Deleted live only where nobody would make it anew. */
 export const isOurs = ({ owner }: RemovedInstall): boolean => ['none', 'kubectl-apply'].includes(owner.tool);
 
-const stepOf = ({ ref }: RemovedInstall): string => `retire-broker:${ref.namespace ?? ''}/${ref.kind}/${ref.name}`;
+const stepOf = ({ ref }: RemovedInstall): string =>
+  `${marks.brokerDeletion}${ref.namespace ?? ''}/${ref.kind}/${ref.name}`;
 
 /** How long the pods of a deleted workload may take to end. Milliseconds. */
 const endBoundMs = 300_000;

@@ -7,7 +7,9 @@ import type { Session } from './session.js';
 import { strangeRecord } from './strange-record.js';
 
 /** Refuses, before anything, a plan that is not what it was, another cluster, another account, another plan's journal (exit 4). */
-const checkPlace = async (run: AnyRun): Promise<{ readonly caller: Caller }> => {
+export const checkPlace = async (
+  run: Pick<AnyRun, 'plan' | 'journal' | 'registry'> & { readonly host: Pick<AnyRun['host'], 'identity'> },
+): Promise<{ readonly caller: Caller }> => {
   const { plan, journal, host } = run;
   const refuse = (code: `RL${number}`, message: string, cause: string, remedy: string): RoleliftError =>
     new RoleliftError({ code, message, cause, remedy, fault: 'user' }, { exit: 4 });

@@ -56,6 +56,8 @@ export const marks = {
   step: 'rolelift.dev/step',
   managedBy: 'app.kubernetes.io/managed-by',
   managedByValue: 'rolelift',
+  /** Steps of a journal that no plan has begin with this: what \`retire-broker --live\` deleted. */
+  brokerDeletion: 'retire-broker:',
   /** Statement ids of trust statements begin with this. */
   sidPrefix: 'Rolelift',
   /** Session names of the tool's own STS calls begin with this (H10, H17). */

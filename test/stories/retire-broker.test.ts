@@ -83,8 +83,23 @@ describe('retire-broker', () => {
       expect(journal).toContain('"command":"retire-broker"');
       const state = JSON.stringify(await sandbox.control('GET', 'state'));
       expect(state).not.toContain('daemonsets:kube-system/kiam-agent');
+
+      // Its line in the journal is no forgery, and there is no way back without the broker.
+      const back = await rolelift(['rollback', 'p', '--yes'], options);
+      expect([back.code, back.out]).toEqual([4, expect.stringContaining('RL406')]);
+      const roles = (of: unknown): unknown => (of as { readonly aws: unknown }).aws;
+      expect(roles(await sandbox.control('GET', 'state'))).toEqual(roles(JSON.parse(state)));
+      const again = await rolelift(['apply', 'p', '--yes'], options);
+      expect([again.code, again.err]).toEqual([0, expect.not.stringContaining('RL621')]);
+
+      // A journal of another plan is not written on.
+      const lines = journal.split('\n');
+      await rolelift(['plan', '-o', 'other', '--yes', '--target', 'pod-identity', '-n', 'payments'], options);
+      writeFileSync(path.join(home, 'other', 'journal.jsonl'), `${lines.slice(0, -1).join('\n')}\n`);
+      const wrong = await rolelift(['retire-broker', 'other', '--live', '--yes'], options);
+      expect([wrong.code, wrong.err]).toEqual([4, expect.stringContaining('RL622')]);
     } finally {
       await sandbox.stop();
     }
-  }, 60_000);
+  }, 120_000);
 });

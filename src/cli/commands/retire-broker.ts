@@ -1,3 +1,4 @@
+import { checkPlace } from '../../engine/begin.js';
 import { study } from '../../findings/estate.js';
 import { RoleliftError } from '../../model/error.js';
 import type { RunState } from '../../model/journal.js';
@@ -5,6 +6,7 @@ import { subjectOf, subjectTitle } from '../../model/resource.js';
 import { type BrokerRemoval, brokerRemoval, obstacleText } from '../../planner/broker-removal.js';
 import { optionsOf } from '../../planner/options-schema.js';
 import { removalText } from '../../report/broker-removal.js';
+import { registry } from '../../steps/registry.js';
 import { deleteInstalls, isOurs } from '../broker-deletion.js';
 import { readRunState } from '../journal-place.js';
 import { connectTo, scanLive } from '../live.js';
@@ -93,6 +95,7 @@ export const run = async (args: readonly string[], given: Record<string, unknown
     command: 'retire-broker',
   });
   try {
+    await checkPlace({ plan, journal: opened.journal, registry, host: { identity: async () => who } });
     // Looked at under the lock, just before anything goes.
     const removal = await removalNow(opened.journal.state);
     await session.host.pause();
