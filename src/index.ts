@@ -50,7 +50,7 @@ export { plan } from './planner/plan.js';
 export { rewind } from './planner/rewind.js';
 export { optionsOf, resealPlan, validatePlan } from './planner/validate.js';
 export { rehearse } from './rehearsal/rehearse.js';
-export { progressOf, statusText } from './report/progress.js';
+export { type OldWays, progressOf, statusText } from './report/progress.js';
 export { reviewMarkdown, reviewText } from './report/review.js';
 export { runbook } from './report/runbook.js';
 export { createSandbox, loadScenario, type Scenario, type Served, serve, twinOf } from './sandbox/index.js';

@@ -140,13 +140,13 @@ Start here:
     .option('--expect-digest <sha>', 'refuse any other plan');
 
   placed(
-    add('status', 'status <plan>', 'Where a run stands, move by move; whether each is still reversible.', [
-      'rolelift status plans/demo',
-      'rolelift status plans/demo --json',
-    ]),
-  )
-    .option('--region <region>', "AWS region of the journal's bucket")
-    .option('--profile <name>', 'AWS profile');
+    cluster(
+      add('status', 'status <plan>', 'Where a run stands, move by move; whether each is still reversible, and why.', [
+        'rolelift status plans/demo',
+        'rolelift status plans/demo --offline --json',
+      ]),
+    ),
+  ).option('--offline', 'from plan and journal alone: ask no cluster', false);
 
   placed(
     cluster(

@@ -21,7 +21,7 @@ Commands:
   apply [options] <plan>          Execute what is left of a plan, going on where
                                   an earlier run stopped.
   status [options] <plan>         Where a run stands, move by move; whether each
-                                  is still reversible.
+                                  is still reversible, and why.
   verify [options] <plan>         Prove that every moved workload has the
                                   identity that it should have.
   rollback [options] [plan]       Undo what was applied, in the order that loses

@@ -9,7 +9,7 @@ import type { Plan } from '../model/plan.js';
 import { kubernetesRef } from '../model/resource.js';
 import type { Looker } from '../verify/context.js';
 import { evidenceFor } from '../verify/evidence.js';
-import { oldWayOf } from '../verify/old-way.js';
+import { oldWays } from '../verify/old-way.js';
 import { files } from './plan-directory.js';
 import type { Session } from './session.js';
 
@@ -46,6 +46,7 @@ export type Identified = Awaited<ReturnType<typeof identify>>;
 export const runHost = (parts: RunHostParts): Host => {
   const { session, plan, directory, clients } = parts;
   let scanned: Promise<Inventory> | null = null;
+  let asked: { readonly seq: number; readonly of: ReturnType<typeof oldWays> } | null = null;
   return {
     identity: () => identify(clients),
     paused: () =>
@@ -68,7 +69,11 @@ export const runHost = (parts: RunHostParts): Host => {
     evidence: (move, since) => evidenceFor(parts.looker, move, since),
     oldWay: async (move) => {
       scanned ??= parts.scan();
-      return oldWayOf(await scanned, plan, parts.state(), move);
+      const live = await scanned;
+      const state = parts.state();
+      // All moves are asked about at one point of the journal: what it comes to is worked out once.
+      if (asked?.seq !== state.lastSeq) asked = { seq: state.lastSeq, of: oldWays(live, plan, state) };
+      return asked.of(move);
     },
   };
 };

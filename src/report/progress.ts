@@ -1,3 +1,4 @@
+import type { ErrorData } from '../model/error.js';
 import type { RunState, StepState } from '../model/journal.js';
 import type { Move, Plan } from '../model/plan.js';
 import type { Style } from '../model/style.js';
@@ -26,15 +27,23 @@ export interface MoveProgress {
   readonly done: Readonly<Record<Stage, readonly [number, number]>>;
   /** The newest failure, as text. */
   readonly trouble: string;
-  readonly reversible: { readonly is: boolean; readonly because: string };
+  /** Whether an undo would bring the old identity back (H2); null where the cluster was not asked. */
+  readonly reversible: { readonly is: boolean | null; readonly because: string };
 }
+
+/** What the identity model said of the old ways on live state, or why it was not asked. */
+export type OldWays =
+  | { readonly is: 'asked'; readonly of: (move: string) => ErrorData | null }
+  | { readonly is: 'not-asked'; readonly because: string };
+
+const notAsked: OldWays = { is: 'not-asked', because: 'the cluster was not asked; rollback asks it first' };
 
 const stateOf = (run: RunState, step: string): StepState => run.steps.get(step) ?? { is: 'pending' };
 const isDone = (state: StepState): boolean =>
   state.is === 'applied' || state.is === 'verified' || state.is === 'skipped';
 
 /** Where each move stands: a fold of plan and journal. */
-export const progressOf = (plan: Plan, run: RunState): readonly MoveProgress[] => {
+export const progressOf = (plan: Plan, run: RunState, oldWays: OldWays = notAsked): readonly MoveProgress[] => {
   const steps = stepsByMove(plan);
   return plan.moves.map((move) => {
     const own = steps.get(move.id) ?? [];
@@ -59,7 +68,12 @@ export const progressOf = (plan: Plan, run: RunState): readonly MoveProgress[] =
       ),
       done,
       trouble,
-      reversible: reversible(move, states),
+      reversible: reversible(
+        move,
+        own.filter((step) => hasEffect(stateOf(run, step.id))),
+        states,
+        oldWays,
+      ),
     };
   });
 };
@@ -78,12 +92,35 @@ const moveState = (move: Move, stagesOf: readonly Stage[], states: readonly Step
   return states.some((state) => state.is !== 'pending') ? 'in progress' : 'not started';
 };
 
-const reversible = (move: Move, states: readonly StepState[]): MoveProgress['reversible'] => {
-  if (move.blocked || states.every((state) => state.is === 'pending' || state.is === 'skipped'))
-    return { is: true, because: 'nothing of it was done' };
-  if (states.every((state) => state.is === 'undone' || state.is === 'pending' || state.is === 'skipped'))
-    return { is: true, because: 'it is undone' };
-  return { is: true, because: `as long as ${move.from.broker} still serves it; rollback asks the cluster first` };
+/** True where there may be something of ours in the world. */
+const hasEffect = (state: StepState): boolean => !['pending', 'skipped', 'undone'].includes(state.is);
+
+/** Moves whose pods an undo would send back the old way: whether that still leads anywhere has to be asked. */
+export const movesToAsk = (plan: Plan, run: RunState): readonly string[] => [
+  ...new Set(
+    plan.steps.flatMap(({ id, move, stage }) =>
+      move !== null && stage !== 'prepare' && hasEffect(stateOf(run, id)) ? [move] : [],
+    ),
+  ),
+];
+
+const reversible = (
+  move: Move,
+  inForce: readonly Plan['steps'][number][],
+  states: readonly StepState[],
+  oldWays: OldWays,
+): MoveProgress['reversible'] => {
+  if (inForce.length === 0)
+    return {
+      is: true,
+      because: states.some(({ is }) => is === 'undone') ? 'it is undone' : 'nothing of it was done',
+    };
+  if (inForce.every(({ stage }) => stage === 'prepare')) return { is: true, because: 'its pods were not touched' };
+  if (oldWays.is === 'not-asked') return { is: null, because: oldWays.because };
+  const refused = oldWays.of(move.id);
+  return refused === null
+    ? { is: true, because: `${move.from.broker} would serve the old identity now` }
+    : { is: false, because: `${refused.code} ${refused.cause}. ${refused.remedy}` };
 };
 
 const meaning: Readonly<Partial<Record<MoveState, string>>> = {
@@ -93,9 +130,18 @@ const meaning: Readonly<Partial<Record<MoveState, string>>> = {
   stuck: 'stuck: an undo failed; a person has to look, then rollback again',
 };
 
+const answers: Readonly<Record<string, string>> = { true: 'yes', false: 'no' };
+const hasNothing = (row: MoveProgress): boolean => ['blocked', 'skipped', 'not started', 'undone'].includes(row.state);
+
 /** The state of a run as a table a move, with what comes next. */
-export const statusText = (plan: Plan, run: RunState, style: Style, width: number): string => {
-  const rows = progressOf(plan, run);
+export const statusText = (
+  plan: Plan,
+  run: RunState,
+  style: Style,
+  width: number,
+  oldWays: OldWays = notAsked,
+): string => {
+  const rows = progressOf(plan, run, oldWays);
   const paint = (text: string, row: MoveProgress): string =>
     ['failed', 'stuck', 'partly undone'].includes(row.state)
       ? style.bad(text)
@@ -119,7 +165,11 @@ export const statusText = (plan: Plan, run: RunState, style: Style, width: numbe
           cell: (row: MoveProgress) =>
             row.done[stage][1] === 0 || row.state === 'skipped' ? '-' : `${row.done[stage][0]}/${row.done[stage][1]}`,
         })),
-        { title: 'reversible', cell: (row) => (row.reversible.is ? 'yes' : 'no') },
+        {
+          title: 'reversible',
+          cell: (row) => (hasNothing(row) ? '-' : answers[String(row.reversible.is)]) ?? '?',
+          style: (text, row) => (row.reversible.is === false ? style.bad(text) : text),
+        },
       ],
       width,
       style.dim,
@@ -132,21 +182,24 @@ export const statusText = (plan: Plan, run: RunState, style: Style, width: numbe
   const meanings = [...new Set(rows.map((row) => row.state))].flatMap((state) => meaning[state] ?? []);
   if (meanings.length > 0) parts.push(meanings.map((text) => style.dim(wrap(text, width, '  '))).join('\n'));
   const because = new Map<string, string[]>();
-  for (const row of rows.filter((each) => !['blocked', 'skipped', 'not started', 'undone'].includes(each.state)))
-    because.set(row.reversible.because, [
-      ...(because.get(row.reversible.because) ?? []),
-      row.move.id.replace(/^move:/, ''),
-    ]);
-  if (because.size > 0)
-    parts.push(
-      [...because]
-        .map(([text, moves]) =>
-          style.dim(
-            wrap(visible(`reversible${because.size > 1 ? ` (${moves.join(', ')})` : ''}: ${text}`), width, '  '),
-          ),
-        )
-        .join('\n'),
-    );
+  for (const row of rows.filter((each) => !hasNothing(each))) {
+    const word = row.reversible.is === false ? 'not reversible' : 'reversible';
+    const text = `${word}${row.reversible.is === null ? ' is not known' : ''}: ${row.reversible.because}`;
+    because.set(text, [...(because.get(text) ?? []), row.move.id.replace(/^move:/, '')]);
+  }
+  parts.push(
+    ...(because.size === 0
+      ? []
+      : [
+          [...because]
+            .map(([text, moves]) => {
+              const told = because.size > 1 ? `${text} (${moves.join(', ')})` : text;
+              const painted = text.startsWith('not ') ? style.bad : style.dim;
+              return painted(wrap(visible(told), width, '  '));
+            })
+            .join('\n'),
+        ]),
+  );
   const troubles = rows.filter((row) => row.trouble !== '');
   if (troubles.length > 0)
     parts.push(
@@ -158,11 +211,11 @@ export const statusText = (plan: Plan, run: RunState, style: Style, width: numbe
 };
 
 /** The same as data, for `--json`. */
-export const statusData = (plan: Plan, run: RunState): unknown => ({
+export const statusData = (plan: Plan, run: RunState, oldWays: OldWays = notAsked): unknown => ({
   plan: plan.id,
   digest: plan.digest,
   lastRun: run.lastRun,
-  moves: progressOf(plan, run).map((row) => ({
+  moves: progressOf(plan, run, oldWays).map((row) => ({
     id: row.move.id,
     state: row.state,
     done: row.done,

@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { ErrorData } from '../../src/model/error.js';
 import type { RunState, StepState } from '../../src/model/journal.js';
 import { type Plan, planSchema } from '../../src/model/plan.js';
 import { plainStyle } from '../../src/model/style.js';
 import { leftData, leftText } from '../../src/report/left.js';
-import { progressOf, statusData, statusText } from '../../src/report/progress.js';
+import { movesToAsk, type OldWays, progressOf, statusData, statusText } from '../../src/report/progress.js';
 import { reviewText } from '../../src/report/review.js';
 import { runbook } from '../../src/report/runbook.js';
 import { summaryText } from '../../src/report/summary.js';
@@ -62,8 +63,38 @@ describe('status', () => {
     const moved = runOf((step) => (step.stage === 'retire' ? 'pending' : 'applied'));
     const text = statusText(plan, moved, plainStyle, 80);
     expect(text.match(/^moved: .*retire/gm)).toHaveLength(1);
-    expect(text.match(/^reversible: as long as kiam/gm)).toHaveLength(1);
+    expect(text.match(/^reversible is not known: the cluster was not asked/gm)).toHaveLength(1);
+    expect(text).toMatch(/payments\/api .* \?/);
     expect(statusData(plan, moved)).toMatchObject({ plan: plan.id, digest: plan.digest });
+  });
+
+  it('tells which moves could go back, as the identity model sees the old way now', () => {
+    const moved = runOf((step) =>
+      step.stage === 'retire' || step.move === 'move:orders/worker'
+        ? 'pending'
+        : step.move === 'move:media/encoder' && step.stage !== 'prepare'
+          ? 'pending'
+          : 'applied',
+    );
+    const gone: ErrorData = {
+      code: 'RL406',
+      message: 'no way back',
+      subject: null,
+      cause: 'kiam is not there',
+      remedy: 'Bring it back.',
+      fault: 'user',
+    };
+    const oldWays: OldWays = { is: 'asked', of: (move) => (move === 'move:payments/api' ? gone : null) };
+    const rows = Object.fromEntries(progressOf(plan, moved, oldWays).map((row) => [row.move.id, row.reversible]));
+    expect(rows['move:payments/api']).toEqual({ is: false, because: 'RL406 kiam is not there. Bring it back.' });
+    expect(rows['move:payments/ledger']?.is).toBe(true);
+    expect(rows['move:media/encoder']).toEqual({ is: true, because: 'its pods were not touched' });
+    expect(rows['move:orders/worker']).toEqual({ is: true, because: 'nothing of it was done' });
+    expect(movesToAsk(plan, moved)).not.toContain('move:media/encoder');
+    const text = statusText(plan, moved, plainStyle, 80, oldWays);
+    expect(text).toMatch(/payments\/api .* no\n/);
+    expect(text).toMatch(/^not reversible: RL406 kiam is not there\. Bring it back\. \(payments\/api\)/m);
+    expect(text).toMatch(/orders\/worker .* -\n/);
   });
 });
 

@@ -77,12 +77,19 @@ describe('retire-broker', () => {
       expect([early.code, early.err]).toEqual([4, expect.stringContaining('RL843')]);
       const moved = await rolelift(['apply', 'p', '--yes', '--soak', '0s', '--accept-unproven', 'all'], options);
       expect([moved.code, moved.err]).toEqual([0, expect.anything()]);
+      const reversible = await rolelift(['status', 'p'], options);
+      expect([reversible.code, reversible.out]).toEqual([0, expect.stringContaining('kiam would serve the old')]);
+      const unasked = await rolelift(['status', 'p', '--offline'], { cwd: home });
+      expect([unasked.code, unasked.out]).toEqual([0, expect.stringContaining('--offline')]);
       const done = await rolelift(['retire-broker', 'p', '--live', '--yes'], options);
       const journal = readFileSync(path.join(home, 'p', 'journal.jsonl'), 'utf8');
       expect([done.code, done.out]).toEqual([0, expect.stringContaining('kubectl delete daemonset kiam-agent')]);
       expect(journal).toContain('"command":"retire-broker"');
       const state = JSON.stringify(await sandbox.control('GET', 'state'));
       expect(state).not.toContain('daemonsets:kube-system/kiam-agent');
+
+      const standing = await rolelift(['status', 'p'], options);
+      expect([standing.code, standing.out]).toEqual([0, expect.stringMatching(/not reversible: RL406/)]);
 
       // Its line in the journal is no forgery, and there is no way back without the broker.
       const back = await rolelift(['rollback', 'p', '--yes'], options);

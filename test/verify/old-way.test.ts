@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { fold } from '../../src/journal/fold.js';
 import { defaultPlanOptions } from '../../src/model/options.js';
 import { plan as makePlan } from '../../src/planner/plan.js';
-import { oldWayOf } from '../../src/verify/old-way.js';
+import { oldWays } from '../../src/verify/old-way.js';
 import { anInventory, aRole, asking, aWorkload, roleArn } from '../helpers/inventory.js';
 
 type Estate = Partial<ReturnType<typeof anInventory>>;
@@ -14,7 +14,7 @@ const estate = (over: Estate = {}) =>
   });
 const plan = makePlan(estate(), defaultPlanOptions, { createdAt: '', tool: '' });
 const move = 'move:payments/api';
-const answer = (over: Estate, of = plan) => oldWayOf(estate(over), of, fold([]), move);
+const answer = (over: Estate, of = plan) => oldWays(estate(over), of, fold([]))(move);
 
 describe('the old way of a move', () => {
   it('is gone where nobody serves it any more, or its namespace no longer permits the role', () => {
