@@ -171,7 +171,7 @@ Start here:
     ),
   )
     .option('--move <id>', 'only this move (repeatable)', collect, [])
-    .option('--to <step>', 'undo down to this step, which stays')
+    .addOption(new Option('--to <step>', 'undo down to this step, which stays').conflicts('move'))
     .option('--run <id>', 'find the state of that run through the cluster')
     .option('--from-live', 'undo by our marks on live objects, without a journal', false)
     .option('--force-move <id>', 'undo a move though the old way is gone (repeatable)', collect, [])

@@ -10,6 +10,10 @@ interface Group {
   until: number | null;
 }
 
+/** A text without the name of its move; what was chosen by `--move` stays chosen. */
+const anonymous = (text: string, move: string): string =>
+  text.replace(new RegExp(`(?<!--move )${move.replaceAll(/[\\^$.*+?()[\]{}|/]/g, '\\$&')}(?![a-z0-9.-])`, 'g'), 'MOVE');
+
 const isoTime = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g;
 
 /** What the run waits for. Pauses that differ in their move and time only are told once, with the moves counted. */
@@ -26,7 +30,7 @@ export const pausesText = (
   for (const pause of pauses) {
     const own = (pause.step === null ? null : moveOf.get(pause.step)) ?? ids.find((id) => pause.reason.includes(id));
     const bare = (text: string): string =>
-      (own === undefined || own === null ? text : text.replaceAll(own, 'MOVE')).replace(isoTime, 'TIME');
+      (own === undefined || own === null ? text : anonymous(text, own)).replace(isoTime, 'TIME');
     const key =
       own === undefined || own === null ? `${pause.gate} ${pause.reason}` : `${bare(pause.reason)}\n${bare(pause.how)}`;
     const group = groups.get(key);
@@ -45,9 +49,7 @@ const groupText = (group: Group, plan: Plan, direction: 'apply' | 'rollback', st
   const [own = ''] = moves;
   const general = (text: string): string =>
     many
-      ? text
-          .replaceAll(own, 'MOVE')
-          .replace(isoTime, group.until === null ? 'then' : new Date(group.until).toISOString())
+      ? anonymous(text, own).replace(isoTime, group.until === null ? 'then' : new Date(group.until).toISOString())
       : text;
   const reason = many
     ? `${counted(moves.length, 'move')}: ${general(first.reason).replace(/^MOVE /, '')}`

@@ -1,5 +1,6 @@
 import { isMoved } from '../engine/gates.js';
 import type { RunResult } from '../engine/run.js';
+import { hasWork } from '../engine/undo-order.js';
 import type { JournalState } from '../journal/fold.js';
 import type { Plan } from '../model/plan.js';
 import type { Style } from '../model/style.js';
@@ -20,8 +21,19 @@ const meanings: Readonly<Record<string, string>> = {
   kept: 'they stand as they were applied: nothing of them was undone',
 };
 
+/** Where a move stands whose retire failed: it is neither undone nor half way between two identities. */
+const retireText = (move: string, { plan, state }: EndedRun): string => {
+  if (!isMoved(move, plan, state)) return '';
+  const retiring = plan.steps.some(
+    (step) => step.move === move && step.stage === 'retire' && hasWork(state.steps.get(step.id)),
+  );
+  return retiring
+    ? ': the new identity holds; retire is done in part'
+    : ': the new identity holds, with the old way beside it as before retire; rollback --move takes a move back whole';
+};
+
 /** How a run ended, for people: counts, what went wrong with what to do, what it waits for, the command that goes on. */
-const resultText = (result: RunResult, run: EndedRun, style: Style, width: number): string => {
+export const resultText = (result: RunResult, run: EndedRun, style: Style, width: number): string => {
   const { applied, skipped, undone } = result.counts;
   const lines = [
     [
@@ -33,10 +45,11 @@ const resultText = (result: RunResult, run: EndedRun, style: Style, width: numbe
   const ends = new Map<string, string[]>();
   for (const [move, end] of result.moves) {
     const moved = end === 'waiting' && run.direction === 'apply' && isMoved(move, run.plan, run.state);
-    const word = moved ? 'moved' : end;
+    const word = moved ? 'moved' : end === 'failed' ? `failed${retireText(move, run)}` : end;
     ends.set(word, [...(ends.get(word) ?? []), move]);
   }
-  for (const [end, moves] of ends) {
+  for (const [word, moves] of ends) {
+    const [end = '', more] = word.split(': ');
     const paint = ['failed', 'stuck', 'refused'].includes(end)
       ? style.bad
       : ['done', 'undone', 'moved'].includes(end)
@@ -45,7 +58,7 @@ const resultText = (result: RunResult, run: EndedRun, style: Style, width: numbe
     lines.push(
       `${paint(end.padEnd(9))} ${wrap(visible(moves.map((move) => move.replace(/^move:/, '')).join(', ')), width - 10, ' '.repeat(10))}`,
     );
-    const meaning = meanings[end];
+    const meaning = more ?? meanings[end];
     if (meaning !== undefined) lines.push(`${' '.repeat(10)}${style.dim(wrap(meaning, width - 10, ' '.repeat(10)))}`);
   }
   for (const failure of result.failures) {

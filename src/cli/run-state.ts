@@ -66,15 +66,6 @@ export interface RunOpening {
   readonly lost: AbortController;
 }
 
-/** `--state` as it was given, for the commands that are printed. */
-export const stateOption = (given: string | undefined): string => (given === undefined ? '' : ` --state ${given}`);
-
-/** The commands that go on with a plan, or back, with the state that was named for this run. */
-export const nextCommands = (here: string, state: string | undefined) => ({
-  apply: `rolelift apply ${here}${stateOption(state)}`,
-  rollback: `rolelift rollback ${here}${stateOption(state)}`,
-});
-
 /** Takes the locks, opens the journal and writes the run into the cluster's list. Everything taken is given back by `close`. */
 export const openRun = async (opening: RunOpening): Promise<OpenRun> => {
   const { session, clients, plan, directory } = opening;
@@ -123,18 +114,20 @@ export const openRun = async (opening: RunOpening): Promise<OpenRun> => {
       stillHeld = () => lease.left() > 0;
       undo.push(() => lease.release());
     }
+    // Where marks are all there is, the plan's own journal may lie in that storage all the same, whatever became of it.
+    const name = opening.fromMarks === true ? path.basename(directory) : plan.id;
     const where =
-      place.is === 'local' ? `local:${hostname()}:${directory}` : `s3://${place.bucket}/${folderIn(place, plan.id)}`;
+      place.is === 'local' ? `local:${hostname()}:${directory}` : `s3://${place.bucket}/${folderIn(place, name)}`;
     const objects = place.is === 's3' ? await openStore(session, place, clients.region) : null;
     const begun =
       place.is === 's3'
-        ? (await objects?.get(`${folderIn(place, plan.id)}/${files.plan}`)) !== null
+        ? (await objects?.get(`${folderIn(place, name)}/${files.plan}`)) !== null
         : (await knownPlace(directory)) !== null;
     if (!begun && opening.fromMarks !== true)
       checkNotElsewhere(await listRuns(clients.kubernetes(), runsNamespace).catch(() => []), plan, where);
     const store =
       place.is === 's3' && objects !== null
-        ? await remoteStore(objects, folderIn(place, plan.id), plan, directory)
+        ? await remoteStore(objects, folderIn(place, name), plan, directory)
         : fileStore(path.join(directory, files.journal));
     const journal = await openJournal(store, {
       clock: systemClock,
@@ -251,6 +244,17 @@ export const findRun = async (
       { exit: 4 },
     );
   const [, bucket, prefix] = remote;
+  if (!`/${prefix}`.endsWith(`/${entry.planId}`))
+    throw new RoleliftError(
+      {
+        code: 'RL630',
+        message: `run ${run} undid what marks told`,
+        cause: 'its journal begins with what it found, and is of no use to another run',
+        remedy: 'Run rolelift rollback --from-live again: it looks what is left.',
+        fault: 'user',
+      },
+      { exit: 4 },
+    );
   const store = await openStore(session, { is: 's3', bucket, prefix }, clients.region);
   const found = await store.get(`${prefix}/${files.plan}`);
   if (found === null)

@@ -5,6 +5,7 @@ import type { Inventory } from '../model/inventory.js';
 import type { Say } from '../model/message.js';
 import type { Plan } from '../model/plan.js';
 import { registry } from '../steps/registry.js';
+import { undoSelection } from './next-commands.js';
 import { runHost } from './run-host.js';
 import { holderName, type OpenRun } from './run-state.js';
 import type { GlobalOptions, Session } from './session.js';
@@ -71,7 +72,7 @@ export const undoRun = (parts: UndoParts, options: UndoOptions): Promise<RunResu
       forceMoves: options.forceMove,
       holder: holderName(),
       tool: toolName(),
-      command: parts.command,
+      command: { ...parts.command, rollback: `${parts.command.rollback}${undoSelection(options)}` },
     },
   });
 };

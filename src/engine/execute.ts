@@ -6,6 +6,7 @@ import { beginRun } from './begin.js';
 import { checkMoves, checkSteps, endRun, moveEnds } from './ending.js';
 import { stuck as stuckError } from './failure.js';
 import { holdsOf } from './holds.js';
+import { againCommand, retireCommand, selectionOf } from './next-command.js';
 import { holdAtPauseFile, mayGoOn } from './pause-file.js';
 import { type Recovery, recover } from './recover.js';
 import type { ApplyRun, RunResult } from './run.js';
@@ -213,14 +214,17 @@ export const apply = async (run: ApplyRun): Promise<RunResult> => {
   const retireLeft = selection.retireLeft && options.stages.includes('cutover') && !options.stages.includes('retire');
   const { command } = options;
   const failed = session.failures.length > 0;
-  const only = options.stages.length === 1 ? ` --stage ${options.stages[0]}` : '';
+  const moves = moveEnds(session, new Map(), leaveOut);
+  // A move that failed and undid itself has no way back to go; one that stands half way, or keeps what it has, goes back by itself.
+  const standing = [...moves].flatMap(([move, end]) => (end === 'failed' || end === 'stuck' ? [move] : []));
+  const back = [...standing.slice(0, 5).map((move) => [move]), options.moves];
   const next = [
-    ...(left.length > 0 || failed ? [`${command.apply}${only}`] : []),
-    ...(retireLeft && !failed ? [`${command.apply} --stage retire`] : []),
-    ...(failed ? [command.rollback] : []),
+    ...(left.length > 0 || failed ? [againCommand(options)] : []),
+    ...(retireLeft && !failed ? [retireCommand(options)] : []),
+    ...(failed ? new Set(back.map((each) => `${command.rollback}${selectionOf({ moves: each })}`)) : []),
   ];
   return endRun(session, {
-    moves: moveEnds(session, new Map(), leaveOut),
+    moves,
     left,
     next,
     retireLeft: retireLeft || left.length > 0,

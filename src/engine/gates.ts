@@ -1,6 +1,7 @@
 import type { JournalState } from '../journal/fold.js';
 import type { Gate, GateState } from '../model/gate.js';
 import type { Plan } from '../model/plan.js';
+import { againCommand, retireCommand } from './next-command.js';
 import type { ApplyOptions, CommonOptions } from './run.js';
 
 /** H10: what a soak lasts where nobody says otherwise. */
@@ -53,23 +54,23 @@ export const gateState = (gate: Gate, facts: GateFacts): GateState => {
     case 'approval':
       return options.yes
         ? { is: 'open', by: '--yes' }
-        : closed(`${gate.stage} waits for an approval`, `${options.command.apply} --yes`);
+        : closed(`${gate.stage} waits for an approval`, `${againCommand(options)} --yes`);
     case 'canary': {
       const rest = gate.moves.filter((move) => !isMoved(move, plan, state));
       return rest.length > 0
-        ? closed(`the canary is not over: ${rest.join(', ')}`, options.command.apply)
-        : closed('the first moves are done; the others wait for a look at them', options.command.apply);
+        ? closed(`the canary is not over: ${rest.join(', ')}`, againCommand(options))
+        : closed('the first moves are done; the others wait for a look at them', againCommand(options));
     }
     case 'soak': {
       const since = facts.state.steps.get(gate.after);
       if (since?.is !== 'applied' && since?.is !== 'verified')
-        return closed(`${gate.after} is not applied`, options.command.apply);
+        return closed(`${gate.after} is not applied`, againCommand(options));
       const opensAt = since.since + gate.seconds * 1000;
       return facts.serverTime >= opensAt
         ? { is: 'open', by: 'time' }
         : closed(
             `soaking until ${new Date(opensAt).toISOString()}`,
-            `${options.command.apply} --stage retire, from then on`,
+            `${retireCommand(options)}, from then on`,
             opensAt,
           );
     }
@@ -82,23 +83,23 @@ export const gateState = (gate: Gate, facts: GateFacts): GateState => {
       if (gate.kind === 'evidence')
         return closed(
           `there is no proof of it yet for ${gate.move}`,
-          `${options.command.apply} --stage retire, once there is; or with --accept-unproven ${gate.move}`,
+          `${retireCommand(options)}, once there is; or with --accept-unproven ${gate.move}`,
         );
       return closed(
         `${gate.move} was not seen using its new identity`,
-        `${options.command.apply} --stage retire --accept-unproven ${gate.move}`,
+        `${retireCommand(options)} --accept-unproven ${gate.move}`,
       );
     }
     case 'handoff': {
       const step = state.steps.get(gate.step);
       return step?.is === 'applied' || step?.is === 'verified'
         ? { is: 'open', by: 'the owner' }
-        : closed(`${gate.step} waits for its owner`, options.command.apply);
+        : closed(`${gate.step} waits for its owner`, againCommand(options));
     }
     case 'confirmation':
-      return closed('a person must confirm this', options.command.apply);
+      return closed('a person must confirm this', againCommand(options));
     default:
-      return closed(`${gate.kind} holds the run`, options.command.apply);
+      return closed(`${gate.kind} holds the run`, againCommand(options));
   }
 };
 

@@ -6,6 +6,7 @@ import type { Stage } from '../model/words.js';
 import { isEffectless } from './attempt.js';
 import { reactionTo } from './failure.js';
 import { cutoverSince, isMoved, isUsed, soakOf } from './gates.js';
+import { retireCommand } from './next-command.js';
 import type { ApplyRun } from './run.js';
 import type { Task } from './schedule.js';
 import type { Selection } from './select.js';
@@ -81,7 +82,7 @@ const soaked = async (session: Session, run: ApplyRun, move: string): Promise<bo
     gate,
     step: null,
     reason,
-    how: `${run.options.command.apply} --stage retire, from then on`,
+    how: `${retireCommand(run.options)}, from then on`,
     opensAt,
   });
   return false;

@@ -58,7 +58,7 @@ export interface CommonOptions {
   readonly pauseWaitMs: number;
   readonly holder: string;
   readonly tool: string;
-  /** The command that names this plan, as `rolelift apply plans/prod`, without options; for what is printed. */
+  /** The commands that name this plan and reach its estate, as `rolelift apply plans/prod --state local`; for what is printed. */
   readonly command: { readonly apply: string; readonly rollback: string };
 }
 

@@ -85,10 +85,14 @@ const moveState = (move: Move, stagesOf: readonly Stage[], states: readonly Step
   const started = states.filter((state) => state.is !== 'pending' && state.is !== 'skipped');
   if (states.some((state) => state.is === 'failed')) return 'failed';
   if (started.length > 0 && started.every((state) => state.is === 'undone')) return 'undone';
+  const cutover = states.filter((_state, index) => stagesOf[index] !== 'retire');
+  const isMoved = cutover.length > 0 && cutover.every(isDone);
+  const retire = states.filter((_state, index) => stagesOf[index] === 'retire');
+  // A retire that failed puts back what it took, and nothing else of its move.
+  if (isMoved && !retire.some((state) => state.is !== 'pending' && state.is !== 'undone')) return 'moved';
   if (started.some((state) => state.is === 'undone' || state.is === 'undoing')) return 'partly undone';
   if (states.length > 0 && states.every(isDone)) return stagesOf.includes('retire') ? 'retired' : 'moved';
-  const cutover = states.filter((_state, index) => stagesOf[index] !== 'retire');
-  if (cutover.length > 0 && cutover.every(isDone)) return 'moved';
+  if (isMoved) return 'moved';
   return states.some((state) => state.is !== 'pending') ? 'in progress' : 'not started';
 };
 

@@ -5,9 +5,10 @@ import type { Step } from '../model/plan.js';
 export const ordered = (steps: readonly Step[]): readonly Step[] => {
   const rank = [
     'create-oidc-provider',
-    'add-trust-statement',
+    // An account whose statement is gone can still be told to be ours, a statement whose account is gone cannot: so it goes last.
     'create-service-account',
     'copy-rbac-subject',
+    'add-trust-statement',
     'annotate-service-account',
     'create-pod-identity-association',
     'set-workload-service-account',

@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { commandsFor } from '../../src/cli/guide-commands.js';
 import { moveProgress } from '../../src/cli/move-progress.js';
 import { pausesText } from '../../src/cli/pause-text.js';
+import { type EndedRun, resultText } from '../../src/cli/run-result.js';
+import type { RunResult } from '../../src/engine/run.js';
 import type { Message } from '../../src/model/message.js';
 import type { Plan } from '../../src/model/plan.js';
 import { shellWord } from '../../src/model/shell.js';
@@ -165,5 +167,31 @@ describe('commands that are printed', () => {
     expect(shellWord('plans/demo')).toBe('plans/demo');
     expect(shellWord("it's $(rm)")).toBe("'it'\\''s $(rm)'");
     expect(shellWord('')).toBe("''");
+  });
+});
+
+describe('the end of a run', () => {
+  it('tells of a move whose retire failed that its identity holds, and how far retire came', () => {
+    const plan = planOf(['move:a'], 3);
+    const stages = ['prepare', 'cutover', 'retire'];
+    const staged = { ...plan, steps: plan.steps.map((each, index) => ({ ...each, stage: stages[index] })) };
+    const result = {
+      exit: 1,
+      moves: new Map([['move:a', 'failed']]),
+      failures: [],
+      pauses: [],
+      left: [],
+      next: ['rolelift rollback plans/a --move move:a'],
+      counts: { applied: 0, skipped: 0, undone: 1 },
+    } as unknown as RunResult;
+    const ended = (retire: string): string => {
+      const is = ['applied', 'verified', retire];
+      const steps = new Map(staged.steps.map(({ id }, index) => [id, { is: is[index] }]));
+      const run = { plan: staged, state: { steps }, direction: 'apply' } as unknown as EndedRun;
+      return resultText(result, run, plainStyle, 100).replaceAll(/\s+/g, ' ');
+    };
+    expect(ended('undone')).toContain('failed a the new identity holds, with the old way beside it');
+    expect(ended('undone')).toContain('next: rolelift rollback plans/a --move move:a');
+    expect(ended('applied')).toContain('retire is done in part');
   });
 });

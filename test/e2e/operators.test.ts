@@ -1,9 +1,14 @@
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { type Estate, estates } from '../faults/estates.js';
 import { rolelift, start } from '../helpers/cli.js';
 import { seen, withStand } from './small-stand.js';
 import { type Stand, until } from './stand.js';
+
+const found = estates.find(({ title }) => title.startsWith('kiam to IRSA')) as Estate;
+/** A broker that was taken out of a trust policy leaves no mark. */
+const two: Estate = { ...found, options: { ...found.options, retireTrust: false } };
 
 const args = (stand: Stand, command: 'apply' | 'rollback', ...more: readonly string[]): readonly string[] => [
   command,
@@ -176,5 +181,58 @@ describe('an operator', { timeout: 300_000, concurrent: true }, () => {
       await stand.sandbox.settled();
       expect(stand.estate()).toBe(before);
     }),
+  );
+
+  it(
+    'undoes by marks alone one move, or down to a step, and nothing of what no mark speaks of',
+    withStand(async (stand) => {
+      const before = stand.estate();
+      const there = await rolelift(args(stand, 'apply', '--soak', '0s', '--accept-unproven', 'all'), {
+        env: stand.env,
+      });
+      expect(there.code, seen(there)).toBe(0);
+      rmSync(stand.directory, { recursive: true });
+      const fromLive = (...more: readonly string[]) =>
+        rolelift(['rollback', '--from-live', '--quiet', ...more], { env: stand.env, cwd: stand.folder });
+      const roles = (namespace: string, workload: string): ReadonlySet<string> =>
+        new Set(
+          stand.sandbox
+            .identities(namespace)
+            .filter(({ pod }) => pod.startsWith(workload))
+            .flatMap(({ containers }) => containers.map(({ source }) => source)),
+        );
+      const applied = stand.estate();
+      const [none, noStep, both, dry] = await Promise.all([
+        fromLive('--move', 'move:payments/nobody', '--yes'),
+        fromLive('--to', 'restart-workload:payments/Deployment/nobody', '--yes'),
+        fromLive('--to', 'restart-workload:payments/Deployment/api', '--move', 'move:payments/api', '--yes'),
+        fromLive('--move', 'move:payments/api', '--dry-run'),
+      ]);
+      expect([none.code, noStep.code, both.code], seen(none)).toEqual([64, 64, 64]);
+      expect(seen(none)).toContain('RL628');
+      expect(seen(noStep)).toContain('RL628');
+      expect(dry.out).toContain('annotate-service-account:payments/ServiceAccount/api');
+      expect(dry.out).not.toContain('orders');
+      expect(stand.estate()).toBe(applied);
+
+      const one = await fromLive('--move', 'move:payments/api', '--yes');
+      expect(one.code, seen(one)).toBe(0);
+      await stand.sandbox.settled();
+      expect(roles('payments', 'api')).toEqual(new Set(['kiam']));
+      expect(roles('orders', 'checkout')).toEqual(new Set(['web-identity']));
+
+      const trust = /^(add-trust-statement:\S+checkout\S*)/m.exec((await fromLive('--dry-run')).out)?.[1] ?? '';
+      const down = await fromLive('--to', trust, '--yes');
+      expect(down.code, seen(down)).toBe(0);
+      await stand.sandbox.settled();
+      expect(roles('orders', 'checkout')).toEqual(new Set(['kiam']));
+      const trustOf = () => stand.sandbox.world.role('arn:aws:iam::111122223333:role/orders-checkout')?.trust;
+      expect(JSON.stringify(trustOf())).toContain('Rolelift');
+
+      const rest = await fromLive('--yes');
+      expect(rest.code, seen(rest)).toBe(0);
+      await stand.sandbox.settled();
+      expect(stand.estate()).toBe(before);
+    }, two),
   );
 });

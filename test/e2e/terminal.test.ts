@@ -48,7 +48,7 @@ describe.skipIf(!hasTmux)('at a terminal', () => {
     const end = await at.shows(/\[exit \d+\]/);
     expect(end).toContain('✔ logging/log-shipper 4/4');
     expect(end).toMatch(/moved +logging\/log-shipper/);
-    expect(end).toContain('rolelift apply plans/demo --stage retire');
+    expect(end).toContain('rolelift apply plans/demo --context demo --stage retire');
     expect(end).toContain('[exit 3]');
     // Nothing that moved is left standing on the screen.
     expect(end).not.toMatch(/[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]/);

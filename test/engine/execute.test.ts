@@ -496,5 +496,28 @@ describe('apply', () => {
     const { result } = await runApply({ plan: kiamPlan(['api']), world: here, faults: { apply }, options: whole });
     expect(result.exit).toBe(1);
     expect(here.snapshot()).toMatchObject({ 'pod/api': 'role', 'old/api': 'kiam', 'trust/api': 'ours' });
+    expect(result.moves.get('move:api')).toBe('failed');
+    expect(result.next).toEqual([
+      'rolelift apply PLAN',
+      'rolelift rollback PLAN --move move:api',
+      'rolelift rollback PLAN',
+    ]);
+  });
+
+  it('names the commands that go on with what it was asked for, and with nothing else', async () => {
+    const options = { stages: ['prepare'], moves: ['move:api', 'move:web'] } as const;
+    const apply = new Map([['trust:web', { times: 9, error: failure('RL827', 'too large') }]]);
+    const { result } = await runApply({ plan: kiamPlan(names), world: world(), options, faults: { apply } });
+    const chosen = '--move move:api --move move:web';
+    expect(result.next[0]).toBe(`rolelift apply PLAN ${chosen} --stage prepare`);
+    expect(result.next.at(-1)).toBe(`rolelift rollback PLAN ${chosen}`);
+    const calm = await runApply({ plan: kiamPlan(names), world: world(), options: { moves: ['move:api'] } });
+    expect(calm.result.next).toEqual(['rolelift apply PLAN --move move:api --stage retire']);
+    const paused = await runApply({
+      plan: kiamPlan(names),
+      world: world(),
+      options: { ...options, moves: ['move:api'], yes: false },
+    });
+    for (const { how } of paused.result.pauses) expect(how).toContain('--move move:api --stage prepare');
   });
 });

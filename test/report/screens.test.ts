@@ -48,8 +48,13 @@ describe('status', () => {
     expect(states(moved)).toMatchObject({ 'payments/api': 'moved', 'payments/ledger': 'not started' });
     const retired = runOf((step) => (step.move === 'move:payments/api' ? 'verified' : 'pending'));
     expect(states(retired)).toMatchObject({ 'payments/api': 'retired' });
-    const half = runOf((step) =>
+    // A retire that failed put back what it had taken: the move is as it was before.
+    const back = runOf((step) =>
       step.move !== 'move:payments/api' ? 'pending' : step.stage === 'retire' ? 'undone' : 'applied',
+    );
+    expect(states(back)).toMatchObject({ 'payments/api': 'moved' });
+    const half = runOf((step) =>
+      step.move !== 'move:payments/api' ? 'pending' : step.stage === 'prepare' ? 'applied' : 'undone',
     );
     expect(states(half)).toMatchObject({ 'payments/api': 'partly undone' });
     const failed = runOf((step) =>

@@ -17,11 +17,12 @@ import { confirmRun, sayWho } from '../confirm-run.js';
 import { connectTo, scanLive } from '../live.js';
 import { moveProgress } from '../move-progress.js';
 import { movesNamed } from '../moves-named.js';
+import { nextCommands } from '../next-commands.js';
 import { loadPlan, planDirectoryOf } from '../plan-directory.js';
 import { checkRehearsal } from '../rehearsal-verdict.js';
 import { identify, runHost } from '../run-host.js';
 import { showResult } from '../run-result.js';
-import { holderName, nextCommands, openRun } from '../run-state.js';
+import { holderName, openRun } from '../run-state.js';
 import { type GlobalOptions, openSession, type Session } from '../session.js';
 import { shownPath } from '../shown-path.js';
 import { toolName } from '../version.js';
@@ -225,7 +226,7 @@ export const applyDirectory = async (session: Session, directory: string, given:
         refused,
         holder: holderName(),
         tool: toolName(),
-        command: nextCommands(here, options.state),
+        command: nextCommands(here, options),
       },
     });
     moves.end(result.moves);

@@ -10,6 +10,7 @@ import { parseInventory } from '../../scan/inventory-file.js';
 import { readManifests } from '../../scan/manifests.js';
 import { readRunState } from '../journal-place.js';
 import { connectTo, scanLive, stoppable } from '../live.js';
+import { reachOptions } from '../next-commands.js';
 import { clearForPlan, files, folderName, parseJson, planDirectoryOf, readText, savePlan } from '../plan-directory.js';
 import { type PlanArguments, planOptionsOf } from '../plan-options.js';
 import { type GlobalOptions, openSession, type Session } from '../session.js';
@@ -61,7 +62,7 @@ const nextText = (plan: Plan, here: string, session: Session): string => {
   if (plan.source === 'manifests')
     return style.dim(`written: ${here}/ (a preview: plan again against the live cluster to apply it)`);
   if (plan.moves.every((move) => move.blocked)) return style.dim(`written: ${here}/ (nothing to apply)`);
-  return `${style.dim(`written: ${here}/ (${files.plan}, ${files.inventory}, ${files.runbook})`)}\nnext:    rolelift rehearse ${here}\n         rolelift apply ${here}`;
+  return `${style.dim(`written: ${here}/ (${files.plan}, ${files.inventory}, ${files.runbook})`)}\nnext:    rolelift rehearse ${here}\n         rolelift apply ${here}${reachOptions(session.options)}`;
 };
 
 const offerRehearsal = async (session: Session, plan: Plan, directory: string): Promise<void> => {

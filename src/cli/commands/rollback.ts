@@ -10,10 +10,11 @@ import { readRunState } from '../journal-place.js';
 import { connectTo, scanLive } from '../live.js';
 import { moveProgress } from '../move-progress.js';
 import { movesNamed } from '../moves-named.js';
+import { nextCommands } from '../next-commands.js';
 import { loadPlan, planDirectoryOf } from '../plan-directory.js';
 import { identify } from '../run-host.js';
 import { showResult } from '../run-result.js';
-import { findRun, nextCommands, openRun } from '../run-state.js';
+import { findRun, openRun } from '../run-state.js';
 import { openSession, type Session } from '../session.js';
 import { shownPath } from '../shown-path.js';
 import { scopeOf, type UndoOptions, undoRun } from '../undo-run.js';
@@ -123,7 +124,7 @@ export const rollbackDirectory = async (
             managementContext: optionsOf(plan).managementContext ?? undefined,
             sharing: false,
           }),
-        command: nextCommands(here, options.state),
+        command: nextCommands(here, options),
       },
       options,
     );
