@@ -69,6 +69,8 @@ export interface OurField {
   readonly ours: Field;
   /** Used where no pre-image was recorded. */
   readonly fallback: Field;
+  /** What another step of the same plan wrote there, whose own undo takes it back: left alone, and nobody else's. */
+  readonly later?: (live: Field) => boolean;
 }
 
 /** Fields that are still ours go back to what they were; what another hand wrote since is left alone. */
@@ -84,12 +86,12 @@ export const restoreFields = async (
     ref,
     (object) => {
       const left: string[] = [];
-      const edits = fields.flatMap(({ pointer, ours, fallback }): FieldEdit[] => {
+      const edits = fields.flatMap(({ pointer, ours, fallback, later }): FieldEdit[] => {
         const live = fieldAt(object, pointer);
         const before = recordedField(preimage, pointer) ?? fallback;
         if (sameField(live, before)) return [];
         if (sameField(live, ours)) return [{ pointer, field: before }];
-        left.push(pointer);
+        if (later?.(live) !== true) left.push(pointer);
         return [];
       });
       foreign = left;

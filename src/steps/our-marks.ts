@@ -1,7 +1,9 @@
 import { type JsonObject, textsAt } from '../model/json.js';
 import { pointerTo } from '../model/json-pointer.js';
 import { marks } from '../model/words.js';
-import { type FieldEdit, setTo } from './object-fields.js';
+import { type Field, type FieldEdit, recordedField, setTo } from './object-fields.js';
+import type { OurField } from './object-write.js';
+import type { UndoRecord } from './step.js';
 
 /** What stands for the plan's id where a change is shown without one. */
 export const unnamedPlan = 'this-plan';
@@ -21,6 +23,31 @@ const markTexts = (planId: string, stepId: string): Readonly<Record<string, stri
 
 /** Value of the template annotation that makes a restart recognisable as ours. */
 export const restartMark = (planId: string, stepId: string): string => `${planId}/${stepId}`;
+const isRestartMark = (field: Field, planId: string): boolean =>
+  field.present && typeof field.value === 'string' && field.value.startsWith(restartMark(planId, ''));
+
+/** The template annotation as the undo of a step gives it back; the mark of a later step of the plan is that step's to take. */
+export const restartMarkField = (pointer: string, planId: string, stepId: string): OurField => ({
+  pointer,
+  ours: { present: true, value: restartMark(planId, stepId) },
+  fallback: { present: false },
+  later: (live) => isRestartMark(live, planId),
+});
+
+/**
+ * The pre-image that tells what a restart has to give back. All steps that change a template write the same mark, and by H1 the restart
+ * is undone after the others: a mark of theirs that it found goes with its own, or nobody would be left to take it.
+ */
+export const restartPreimage = (record: UndoRecord, pointer: string, planId: string): JsonObject | null => {
+  const before = recordedField(record.preimage, pointer);
+  if (before === null || !isRestartMark(before, planId)) return record.preimage;
+  return (
+    record.siblings.find((preimage) => {
+      const field = recordedField(preimage, pointer);
+      return field !== null && !isRestartMark(field, planId);
+    }) ?? null
+  );
+};
 
 /** Labels and annotations of an object that we create. */
 export const createdMetadata = (

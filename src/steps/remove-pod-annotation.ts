@@ -15,7 +15,7 @@ import {
   setTo,
 } from './object-fields.js';
 import { editFields, restoreFields } from './object-write.js';
-import { restartMark, unnamedPlan } from './our-marks.js';
+import { restartMark, restartMarkField, unnamedPlan } from './our-marks.js';
 import { identityParam, parserOf, type WorkloadParam, workloadParam, workloadRef } from './params.js';
 import { accountOf, lacks, podName } from './pods.js';
 import { podDeletion, previewWanted } from './restart-workload.js';
@@ -178,11 +178,7 @@ export const removePodAnnotation = defineStep<RemovePodAnnotationParams>({
           ours: { present: false } as const,
           fallback: setTo(pointer, plannedAt(step, pointer) ?? null).field,
         })),
-        {
-          pointer: markOf(workload),
-          ours: { present: true, value: restartMark(ctx.plan.id, step.id) } as const,
-          fallback: { present: false } as const,
-        },
+        restartMarkField(markOf(workload), ctx.plan.id, step.id),
       ],
       record.preimage,
     );

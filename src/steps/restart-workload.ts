@@ -9,7 +9,7 @@ import { previewGone } from './annotate-service-account.js';
 import { firstNodeParam, oneNodeFirst } from './first-node.js';
 import { fieldAt, mergePatchOf, preimageOf, sameField, setTo } from './object-fields.js';
 import { editFields, restoreFields } from './object-write.js';
-import { restartMark, unnamedPlan } from './our-marks.js';
+import { restartMark, restartMarkField, restartPreimage, unnamedPlan } from './our-marks.js';
 import {
   type IdentityParam,
   identityParam,
@@ -193,14 +193,8 @@ export const restartWorkload = defineStep<RestartWorkloadParams>({
     const { how, edited } = await restoreFields(
       ctx.kubernetes(),
       workloadRef(workload),
-      [
-        {
-          pointer,
-          ours: { present: true, value: restartMark(ctx.plan.id, step.id) },
-          fallback: { present: false },
-        },
-      ],
-      record.preimage,
+      [restartMarkField(pointer, ctx.plan.id, step.id)],
+      restartPreimage(record, pointer, ctx.plan.id),
     );
     if (edited.is === 'gone') return { is: 'done', how: 'gone', note: 'the workload is not there any more' };
     return shedIdentity(ctx, step, how, edited.object, edited.is === 'written', identity);

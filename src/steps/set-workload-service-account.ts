@@ -7,7 +7,7 @@ import { marks } from '../model/words.js';
 import { previewChange } from './admission-preview.js';
 import { type Field, fieldAt, managerOf, mergePatchOf, preimageOf, setTo } from './object-fields.js';
 import { editFields, restoreFields } from './object-write.js';
-import { restartMark, unnamedPlan } from './our-marks.js';
+import { restartMark, restartMarkField, unnamedPlan } from './our-marks.js';
 import { identityParam, parserOf, pointerParam, workloadParam, workloadRef } from './params.js';
 import { accountOf, lacks, podName } from './pods.js';
 import { podDeletion, previewWanted } from './restart-workload.js';
@@ -169,15 +169,7 @@ export const setWorkloadServiceAccount = defineStep<SetWorkloadServiceAccountPar
       [
         { pointer, ours, fallback: old },
         ...(twin === null ? [] : [{ pointer: twin, ours, fallback: old }]),
-        ...(mark === null
-          ? []
-          : [
-              {
-                pointer: mark,
-                ours: { present: true, value: restartMark(ctx.plan.id, step.id) } as const,
-                fallback: { present: false } as const,
-              },
-            ]),
+        ...(mark === null ? [] : [restartMarkField(mark, ctx.plan.id, step.id)]),
       ],
       record.preimage,
     );

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Message } from '../../src/model/message.js';
+import type { PlanOptions } from '../../src/model/options.js';
 import type { Plan } from '../../src/model/plan.js';
 import { plainStyle } from '../../src/model/style.js';
 import { componentsOf, partWith } from '../../src/rehearsal/components.js';
@@ -112,14 +113,16 @@ describe('a rehearsal', () => {
 });
 
 describe('workloads that a controller does not roll', () => {
-  const of = async (objects: object[]) =>
+  const of = async (objects: object[], options: Partial<PlanOptions>) =>
     planned(
       await manyMoves(0, {
         objects: [namespace('k'), accountObject('k', 'app'), ...(objects as never[])],
         roles: [{ name: 'k-role', trust: kiamTrust }],
       }),
+      options,
     );
-  const play = async (objects: object[]) => rehearse({ ...(await of(objects)), tool: 'test', quick: true });
+  const play = async (objects: object[], options: Partial<PlanOptions> = {}) =>
+    rehearse({ ...(await of(objects, options)), tool: 'test', quick: true });
   const spec = { serviceAccountName: 'app', containers: [{ name: 'main', image: 'example.com/app:1' }] };
   const annotations = { 'iam.amazonaws.com/role': 'k-role' };
 
@@ -135,6 +138,13 @@ describe('workloads that a controller does not roll', () => {
     const set = workload('StatefulSet', 'k', 'w', 'app', 'k-role') as { spec: object };
     const verdict = await play([{ ...set, spec: { ...set.spec, updateStrategy: { type: 'OnDelete' } } }]);
     expect(verdict).toMatchObject({ passed: true, failures: [], notPlayed: [] });
+  });
+
+  it('are rehearsed with a person who resumes a paused Deployment, its pods rescheduled meanwhile', async () => {
+    const one = workload('Deployment', 'k', 'w', 'app', 'k-role') as { spec: object };
+    const verdict = await play([{ ...one, spec: { ...one.spec, paused: true } }], { restart: 'once' });
+    expect(verdict).toMatchObject({ passed: true, failures: [], notPlayed: [] });
+    expect(verdict.faults['rescheduled pods']).toBe(1);
   });
 
   it('are rehearsed between the runs of a CronJob', async () => {

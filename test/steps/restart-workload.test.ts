@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { removePodAnnotation } from '../../src/steps/remove-pod-annotation.js';
 import { restartWorkload } from '../../src/steps/restart-workload.js';
 import type { StepKind } from '../../src/steps/step.js';
-import { bind, estate, unbind, workload } from '../contract/samples.js';
+import { bind, estate, samples, unbind, workload } from '../contract/samples.js';
 import { aStep, stepContext } from '../helpers/step-context.js';
 
 const kind: StepKind = restartWorkload;
@@ -113,6 +114,30 @@ describe('restarting a workload', () => {
     expect(await kind.undo(stepContext(world), step(), none)).toMatchObject({ is: 'done' });
     expect(world.pods('payments').map(roleOf).filter(Boolean)).toHaveLength(0);
     expect(world.pods('payments')).toHaveLength(3);
+  });
+
+  it('leaves no mark behind where it had to follow a step that had marked the template before it', async () => {
+    const world = estate();
+    bind(world);
+    const ctx = stepContext(world);
+    const remove: StepKind = removePodAnnotation;
+    const removal = samples['remove-pod-annotation']?.step ?? step();
+    const template = () => world.get('Deployment', 'payments', 'api').spec.template.metadata;
+    const start = structuredClone(template());
+    const first = await remove.preimage(ctx, removal);
+    await remove.apply(ctx, removal);
+    // Pods that are made anew meanwhile and passed by: the restart has to write its own mark over the other.
+    world.missPods = 3;
+    world.restartPods('payments');
+    const second = await kind.preimage(ctx, step());
+    await kind.apply(ctx, step());
+    expect(template().annotations['rolelift.dev/restart']).toBe(`prod-abc123/${step().id}`);
+    const siblings = [first, second];
+    const back = await remove.undo(ctx, removal, { preimage: first, output: null, siblings });
+    expect(back).toMatchObject({ is: 'done', how: 'exact', note: '' });
+    unbind(world);
+    await kind.undo(ctx, step(), { preimage: second, output: null, siblings });
+    expect(template()).toEqual(start);
   });
 
   it('refuses to end while the binding still gives the new identity', async () => {
