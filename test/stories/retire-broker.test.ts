@@ -108,5 +108,5 @@ describe('retire-broker', () => {
     } finally {
       await sandbox.stop();
     }
-  }, 120_000);
+  }, 300_000);
 });
