@@ -6,10 +6,10 @@ import type { Belongs, Direction } from './under-way.js';
 interface Fault {
   readonly name: string;
   /**
-   * `refused`: nothing was done, and the step asks again by itself; `last`: the request was carried out, or whoever asked is dead;
-   * `denied`: asking again does not help.
+   * `refused`: nothing was done, and the step asks again by itself; `killed`: it cannot; `done`: it need not; `denied`: it asks in
+   * vain.
    */
-  readonly sort: 'refused' | 'last' | 'denied';
+  readonly sort: 'refused' | 'killed' | 'done' | 'denied';
   meets(at: Pick<Belongs, 'kind' | 'direction' | 'as'>, service: string): boolean;
   troubles(call: Call, pid: number, served: () => void): readonly Trouble[];
 }
@@ -60,19 +60,24 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'killed before',
-    sort: 'last',
+    sort: 'killed',
     meets: always,
     troubles: (_call, pid) => [{ is: 'kill', when: 'before', pid }],
   },
-  { name: 'the answer lost', sort: 'last', meets: writes, troubles: () => [{ is: 'reset', when: 'after' }] },
+  { name: 'the answer lost', sort: 'done', meets: writes, troubles: () => [{ is: 'reset', when: 'after' }] },
   {
     // An API server reads what it wrote.
     name: 'reads of what was before',
-    sort: 'last',
+    sort: 'done',
     meets: ({ as }, service) => as === 'write' && service !== 'kubernetes',
     troubles: (_call, _pid, served) => [{ is: 'stale', ms: 2_000, served }],
   },
-  { name: 'killed after', sort: 'last', meets: always, troubles: (_call, pid) => [{ is: 'kill', when: 'after', pid }] },
+  {
+    name: 'killed after',
+    sort: 'killed',
+    meets: always,
+    troubles: (_call, pid) => [{ is: 'kill', when: 'after', pid }],
+  },
   { name: 'not allowed', sort: 'denied', meets: always, troubles: (call) => [said('denied', call)] },
 ];
 
@@ -120,7 +125,7 @@ export class Cells {
   left(
     kinds: ReadonlySet<string>,
     direction: Direction,
-    sorts: readonly Fault['sort'][] = ['refused', 'last', 'denied'],
+    sorts: readonly Fault['sort'][] = ['refused', 'killed', 'done', 'denied'],
   ): boolean {
     return [...this.#open].some((name) => {
       const cell = this.#all.get(name) as Cell;
