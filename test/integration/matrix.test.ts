@@ -45,7 +45,7 @@ describe.skipIf(!testbed)('every step kind under every fault, there and back, on
   });
 
   it('ends where the calm run ends, with every identity, foreign change and line of the journal kept', {
-    timeout: 900_000,
+    timeout: 1_800_000,
   }, async () => {
     const kiam = await estate.kiam();
     const grounds = [
