@@ -222,12 +222,13 @@ Start here:
     'rolelift permissions plans/prod --for apply --json',
   ])
     .addOption(
-      new Option('--for <what>', 'which command')
+      new Option('--for <what>', 'which command; verify covers status')
         .argParser(oneOf('scan', 'verify', 'report', 'apply', 'rollback'))
         .default('apply'),
     )
     .option('--region <region>', 'region in ARNs')
     .option('--prove <how>', 'token: with the right to make tokens')
+    .option('--probe', 'for verify: with the rights of its probe pods', false)
     .option('--state <where>', 'with the rights of a journal in s3://bucket/prefix')
     .option('--lock <namespace/name>', 'the Lease of a run; none for none', 'kube-system/rolelift')
     .option('--account-role <account=arn>', 'role to assume for another account (repeatable)', byAccount, {});

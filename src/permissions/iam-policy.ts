@@ -18,12 +18,16 @@ export interface StateStore {
 }
 
 /** What the journal in object storage takes: its objects, and the list that tells a missing object from a forbidden one. */
-export const stateStatements = (state: StateStore, partition: string): readonly JsonObject[] => {
+export const stateStatements = (
+  state: StateStore,
+  partition: string,
+  mode: 'read' | 'write',
+): readonly JsonObject[] => {
   const bucket = `arn:${partition}:s3:::${state.bucket}`;
   return [
     {
       Effect: 'Allow',
-      Action: ['s3:GetObject', 's3:PutObject'],
+      Action: ['s3:GetObject', ...(mode === 'write' ? ['s3:PutObject'] : [])],
       Resource: [`${bucket}/${state.prefix === '' ? '' : `${state.prefix}/`}*`],
     },
     { Effect: 'Allow', Action: ['s3:ListBucket'], Resource: [bucket] },

@@ -9,12 +9,15 @@ import type { Change, Use } from '../steps/step.js';
 import { type AwsUse, policyFor, type StateStore, stateStatements } from './iam-policy.js';
 import { type Right, rbacObjects } from './rbac.js';
 import { type Place, scanNeeds } from './scan-needs.js';
+import { probeRights, verifyUses } from './verify-needs.js';
 
 export type Purpose = 'scan' | 'verify' | 'report' | 'apply' | 'rollback';
 
 export interface NeedOptions {
   /** Rights for --prove token too (H17). */
   readonly proveToken: boolean;
+  /** Rights for --probe of `verify` too. */
+  readonly probe?: boolean;
   /** `NAMESPACE/NAME` of the lock; null for none. */
   readonly lock: string | null;
   /** Namespace of the ConfigMap rolelift-runs. */
@@ -44,7 +47,8 @@ interface Found {
 
 /**
  * The least rights that a command needs: a fold of what the steps of a plan read and write, apply and undo alike (H25), over what
- * every scan reads. Nothing of a scan, `verify` or `report` writes, makes tokens or reads Secrets (H17).
+ * every scan reads. Nothing of a scan or `report` writes, makes tokens or reads Secrets (H17); of `verify` only what its options
+ * ask for: a token, a probe pod. What `verify` needs is enough for `status` too.
  */
 export const needsOf = (plan: Plan | null, purpose: Purpose, options: NeedOptions): Needs => {
   const { found, paths, place, home } = collected(plan, purpose, options);
@@ -65,10 +69,15 @@ const collected = (plan: Plan | null, purpose: Purpose, options: NeedOptions) =>
     roleArn: (owner, name) => roles.get(`${owner}/${name.toLowerCase()}`),
   });
   const found: Found = { aws: [], rights: [] };
-  const scan = scanNeeds(plan, accountsOf(plan, home), place);
+  // What only looks at moves, or takes them back, does not ask who else uses a node role.
+  const scan = scanNeeds(plan, accountsOf(plan, home), place, purpose !== 'verify' && purpose !== 'rollback');
   found.aws.push(...scan.aws);
   found.rights.push(...scan.rights);
-  if (plan !== null && purpose !== 'scan' && purpose !== 'report') {
+  if (plan !== null && purpose === 'verify') {
+    for (const use of verifyUses(plan)) addUse(use, found, place, options);
+    if (options.probe === true) found.rights.push(...probeRights(plan));
+  }
+  if (plan !== null && (purpose === 'apply' || purpose === 'rollback')) {
     for (const step of plan.steps as readonly Step[]) addStep(step, plan, purpose, options, place, found);
   }
   if (purpose === 'apply' || purpose === 'rollback') addOwn(found.rights, options);
@@ -80,16 +89,10 @@ const addStep = (step: Step, plan: Plan, purpose: Purpose, options: NeedOptions,
   const kind = registry.get(step.kind);
   if (kind === undefined) return;
   // An apply undoes its own failed moves, so it needs every undo as well.
-  const directions =
-    purpose === 'verify'
-      ? (['apply'] as const)
-      : purpose === 'apply'
-        ? (['apply', 'undo'] as const)
-        : (['undo'] as const);
+  const directions = purpose === 'apply' ? (['apply', 'undo'] as const) : (['undo'] as const);
   for (const direction of directions) {
     for (const use of kind.reads(step, direction)) addUse(use, found, place, options);
-    if (purpose !== 'verify')
-      for (const change of kind.changes(step, direction, plan.id)) addChange(change, found, place);
+    for (const change of kind.changes(step, direction, plan.id)) addChange(change, found, place);
   }
 };
 
@@ -105,8 +108,8 @@ const written = (
   const name = `rolelift-${purpose}`;
   const subject = { kind: 'Group', apiGroup: 'rbac.authorization.k8s.io', name: `rolelift:${purpose}` };
   const state =
-    options.state !== undefined && options.state !== null && (purpose === 'apply' || purpose === 'rollback')
-      ? stateStatements(options.state, at.partition)
+    options.state !== undefined && options.state !== null && purpose !== 'scan' && purpose !== 'report'
+      ? stateStatements(options.state, at.partition, purpose === 'verify' ? 'read' : 'write')
       : [];
   const others = [...new Set(found.aws.map((use) => use.place.account))].filter((id) => id !== home).sort(byText);
   const contexts = [...new Set(found.rights.flatMap((right) => right.cluster ?? []))].sort(byText);

@@ -66,7 +66,9 @@ export const copyRbacSubject = defineStep<CopyRbacSubjectParams>({
   changes: (step, direction, planId = unnamedPlan) => [createdChange(ref(step.params), body(step, planId), direction)],
   reads: ({ params }, direction) => [
     { api: 'kubernetes', verb: 'get', ref: ref(params) },
-    ...(direction === 'undo' ? [] : [{ api: 'kubernetes' as const, verb: 'get' as const, ref: source(params) }]),
+    ...(direction === 'undo'
+      ? []
+      : [{ api: 'kubernetes' as const, verb: 'get' as const, ref: source(params), only: 'run' as const }]),
   ],
   locks: ({ params }) => [refKey(ref(params))],
 

@@ -67,7 +67,7 @@ export const createPodIdentityAssociation = defineStep<CreatePodIdentityAssociat
   reads: ({ params: { account, cluster, namespace, serviceAccount } }) => [
     eksUse(account, 'ListPodIdentityAssociations', { clusterName: cluster }),
     eksUse(account, 'DescribePodIdentityAssociation', { clusterName: cluster }),
-    { api: 'kubernetes', verb: 'get', ref: serviceAccountRef(namespace, serviceAccount) },
+    { api: 'kubernetes', verb: 'get', ref: serviceAccountRef(namespace, serviceAccount), only: 'run' },
     ...accountUserReads(namespace),
   ],
   locks: ({ params }) => [refKey(serviceAccountRef(params.namespace, params.serviceAccount))],

@@ -73,7 +73,7 @@ export const createRole = defineStep<CreateRoleParams>({
     getRole(account, name),
     roleUse(account, 'ListAttachedRolePolicies', { RoleName: name }),
     roleUse(account, 'ListRolePolicies', { RoleName: name }),
-    roleUse(account, 'ListInstanceProfilesForRole', { RoleName: name }),
+    { ...roleUse(account, 'ListInstanceProfilesForRole', { RoleName: name }), only: 'run' },
   ],
   locks: ({ params }) => [roleKey(params.account, params.name)],
   preconditions: async () => [],

@@ -112,13 +112,14 @@ export interface Taken {
 
 /** What is read to take a policy from a node role: who else lives on it, who still needs it, and how nodes fare without it (H13). */
 export const takingReads = ({ account, role, guard }: Taken): readonly Use[] => [
-  roleUse(account, 'ListInstanceProfilesForRole', { RoleName: role }),
+  { ...roleUse(account, 'ListInstanceProfilesForRole', { RoleName: role }), only: 'run' },
   { api: 'aws', service: 'ec2', operation: 'DescribeInstances', account, input: {} },
   { api: 'kubernetes', verb: 'list', ref: { api: 'kubernetes', apiVersion: 'v1', kind: 'Node', name: '*' } },
   {
     api: 'kubernetes',
     verb: 'list',
     ref: { api: 'kubernetes', apiVersion: 'v1', kind: 'Event', namespace: 'kube-system', name: '*' },
+    only: 'run',
   },
   ...(guard === undefined ? [] : guard.workloads.flatMap((workload) => workloadReads(workload))),
 ];

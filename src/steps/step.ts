@@ -39,8 +39,8 @@ export type Use =
       readonly verb: 'get' | 'list' | 'watch' | 'create';
       readonly ref: Ref;
       readonly subresource?: string;
-      /** Asked only with that option: `--prove token` (H17). */
-      readonly only?: 'prove-token';
+      /** `prove-token`: asked only with `--prove token` (H17). `run`: asked by a run only; who merely looks at the step does without. */
+      readonly only?: 'prove-token' | 'run';
     }
   | {
       readonly api: 'aws';
@@ -48,6 +48,8 @@ export type Use =
       readonly operation: string;
       readonly account: string;
       readonly input: JsonObject;
+      /** As above. */
+      readonly only?: 'run';
     };
 
 export type Observation =

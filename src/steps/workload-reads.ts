@@ -30,7 +30,7 @@ export const workloadReads = (
   return [
     { api: 'kubernetes', verb: 'get', ref: own },
     { api: 'kubernetes', verb: 'list', ref: all },
-    { api: 'kubernetes', verb: 'watch', ref: all },
+    { api: 'kubernetes', verb: 'watch', ref: all, only: 'run' },
     ...between,
     list('v1', 'Pod'),
     ...(account === undefined

@@ -10,6 +10,8 @@ export interface Expectation {
   readonly namespace: string;
   readonly serviceAccount: string;
   readonly identity: IdentityParam;
+  /** Role that AWS knows the pods under: the target role where the association's own role assumes one (EKS User Guide, target roles). */
+  readonly caller: string;
   readonly workloads: readonly WorkloadParam[];
 }
 
@@ -24,6 +26,7 @@ export const expectationOf = (plan: Plan, move: Move): Expectation | null => {
     namespace: String(step.params.namespace),
     serviceAccount: String(step.params.serviceAccount),
     identity: identity.data,
+    caller: move.to?.role ?? identity.data.role,
     workloads: workloads.data,
   };
 };

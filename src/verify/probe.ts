@@ -102,7 +102,7 @@ export const probe = async (looker: Looker, expectation: Expectation, image: str
   }
 };
 
-const judge = (pod: JsonObject, { identity }: Expectation): ProbeAnswer => {
+const judge = (pod: JsonObject, { caller: expected }: Expectation): ProbeAnswer => {
   const terminated = listAt(pod, 'status', 'containerStatuses').flatMap((status) => {
     const message = textAt(status, 'state', 'terminated', 'message');
     return message === undefined
@@ -116,8 +116,8 @@ const judge = (pod: JsonObject, { identity }: Expectation): ProbeAnswer => {
     };
   const caller = /arn:aws[a-z-]*:sts::(\d{12}):assumed-role\/([^/\s]+)\/\S+/.exec(terminated.message);
   if (caller === null) return { is: 'wrong', because: `a probe got no identity: ${terminated.message.slice(0, 300)}` };
-  const role = parseRoleArn(identity.role);
+  const role = parseRoleArn(expected);
   return role?.account === caller[1] && role?.name === caller[2]
     ? { is: 'used', caller: caller[0], at: terminated.at }
-    : { is: 'wrong', because: `a probe got ${caller[0]} instead of ${identity.role}` };
+    : { is: 'wrong', because: `a probe got ${caller[0]} instead of ${expected}` };
 };

@@ -1,8 +1,10 @@
+import { sameJson } from '../model/canonical.js';
 import { textOf } from '../model/error.js';
 import type { RunState } from '../model/journal.js';
 import { listAt, textAt } from '../model/json.js';
 import type { Move, Step } from '../model/plan.js';
 import type { Proof } from '../model/words.js';
+import { judgedSteps } from '../steps/judged.js';
 import { workloadRef } from '../steps/params.js';
 import { configured, exchange } from '../steps/proof.js';
 import { registry } from '../steps/registry.js';
@@ -96,15 +98,20 @@ const verifyMove = async (looker: Looker, run: RunState, move: Move): Promise<Mo
   };
 };
 
+/** What narrows a statement to an external id looks for it in that form; the open one is gone, as it should be (H15). */
+const narrows = (step: Step, wider: Step): boolean =>
+  step.kind === 'tighten-trust-statement' &&
+  wider.kind === 'add-trust-statement' &&
+  ['account', 'role', 'statement'].every((key) => sameJson(step.params[key] ?? null, wider.params[key] ?? null));
+
 /** Applied writes of a move that are no longer in force: somebody took a statement, an annotation or an association away (H19). */
 const brokenSteps = async (looker: Looker, run: RunState, move: Move): Promise<readonly string[]> => {
   const ctx = lookingCtx(looker);
   const reasons: string[] = [];
-  for (const step of looker.plan.steps as readonly Step[]) {
+  const steps = judgedSteps(looker.plan, move.id).filter((step) => inForce(run, step.id));
+  for (const step of steps) {
     const kind = registry.get(step.kind);
-    // A restart and a proof are looked at pod by pod; what writes nothing cannot be taken away.
-    if (step.move !== move.id || kind === undefined || kind.rollout || !inForce(run, step.id)) continue;
-    if (kind.changes(step, 'apply').length === 0) continue;
+    if (kind === undefined || steps.some((other) => narrows(other, step))) continue;
     try {
       const seen = await kind.observe(ctx, step);
       if (seen.is === 'not-applied' || seen.is === 'gone') reasons.push(`no longer in force: ${step.title}`);

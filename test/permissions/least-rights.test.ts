@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { identify } from '../../src/cli/run-host.js';
 import { createClients } from '../../src/clients/clients.js';
 import type { Host } from '../../src/engine/run.js';
+import { fold } from '../../src/journal/fold.js';
 import { takeLease } from '../../src/journal/lease-lock.js';
-import { memoryStore } from '../../src/journal/memory-store.js';
+import { type MemoryStore, memoryStore } from '../../src/journal/memory-store.js';
 import { recordRun } from '../../src/journal/run-registry.js';
 import type { HttpRequest } from '../../src/model/http.js';
 import type { Inventory } from '../../src/model/inventory.js';
@@ -18,6 +20,7 @@ import type { UsedRight } from '../../src/sandbox/rights.js';
 import { createSandbox, type Sandbox } from '../../src/sandbox/sandbox.js';
 import { scan } from '../../src/scan/collect.js';
 import { scanReads } from '../../src/scan/reads.js';
+import { type MoveProof, verifyMoves } from '../../src/verify/verify.js';
 import { type Estate, estates } from '../faults/estates.js';
 import { actorOf, run, textOf } from '../faults/stage.js';
 import { covers, type Grant, grantsOf, grantText, usedText } from './granted.js';
@@ -82,8 +85,14 @@ const clientsFor = (estate: Estate, sandbox: Sandbox, clock?: VirtualClock) => {
     accountRoles: estate.accountRoles ?? {},
   });
 };
-const read = async (estate: Estate, sandbox: Sandbox, clock?: VirtualClock): Promise<Inventory> =>
-  scan(await clientsFor(estate, sandbox, clock), { context: 'sandbox', server, region, managementContext: 'twin' });
+const read = async (estate: Estate, sandbox: Sandbox, clock?: VirtualClock, sharing = true): Promise<Inventory> =>
+  scan(await clientsFor(estate, sandbox, clock), {
+    context: 'sandbox',
+    server,
+    region,
+    managementContext: 'twin',
+    sharing,
+  });
 
 let warmed: Promise<unknown> | null = null;
 
@@ -119,7 +128,11 @@ const limitTo = (sandbox: Sandbox, needs: Needs): void => {
 };
 
 /** What the command does around the engine: who we are, the lock, the list of runs, the fresh scan. */
-const around = async (estate: Estate, { sandbox, clock, plan }: Stage): Promise<Inventory> => {
+const around = async (
+  estate: Estate,
+  { sandbox, clock, plan }: Stage,
+  command: 'apply' | 'rollback',
+): Promise<Inventory> => {
   const clients = await clientsFor(estate, sandbox, clock);
   const kubernetes = clients.kubernetes();
   await Promise.all([
@@ -137,7 +150,7 @@ const around = async (estate: Estate, { sandbox, clock, plan }: Stage): Promise<
   });
   const entry = {
     run: 'r',
-    command: 'apply',
+    command,
     planId: plan.id,
     plan: plan.digest,
     state: 'local:here:/plan',
@@ -148,7 +161,7 @@ const around = async (estate: Estate, { sandbox, clock, plan }: Stage): Promise<
     exit: null,
   };
   await recordRun(kubernetes, 'kube-system', entry);
-  const inventory = await read(estate, sandbox, clock);
+  const inventory = await read(estate, sandbox, clock, command === 'apply');
   await recordRun(kubernetes, 'kube-system', { ...entry, exit: 0 });
   await lease.release();
   return inventory;
@@ -157,14 +170,57 @@ const around = async (estate: Estate, { sandbox, clock, plan }: Stage): Promise<
 const refusals = (inventory: Inventory): readonly string[] =>
   inventory.gaps.filter(({ reason }) => /RL703/.test(reason)).map(({ area }) => area);
 
+/** What `verify` and `status` do, with everything that may be asked of them: who we are, proofs, tokens, probe pods, a scan. */
+const verifyAll = async (estate: Estate, { sandbox, clock, plan }: Stage, store: MemoryStore) => {
+  const clients = await clientsFor(estate, sandbox, clock);
+  await identify(clients);
+  const proofs = await verifyMoves(
+    {
+      plan,
+      clients,
+      clock,
+      signal: new AbortController().signal,
+      say: () => undefined,
+      run: 'verify-1',
+      proveToken: true,
+      probeImage: 'example.com/aws-cli:2',
+    },
+    fold(store.events),
+  );
+  return { proofs, inventory: await read(estate, sandbox, clock, false) };
+};
+
 /** Fails what takes a move over its edge, so that it is undone: the write that starts a rollout. */
 const breakage: readonly Fault[] = [
   { service: 'kubernetes', action: 'PATCH /apis/apps/v1/*', code: 'Invalid', status: 422 },
   { service: 'eks', action: 'UpdateAddon', code: 'InvalidParameterException', status: 400 },
 ];
 
+const unusedOf = (sandbox: Sandbox, granted: readonly Grant[], used: readonly UsedRight[]): readonly string[] =>
+  granted
+    .filter((grant) => !used.some((right) => covers(grant, right)))
+    .filter((grant) => !spared.some(({ is }) => is(grant, sandbox)))
+    .map(grantText);
+
+const refused = (used: readonly UsedRight[]): readonly string[] => used.filter(({ allowed }) => !allowed).map(usedText);
+
+/** Verifies a moved estate with the rights that are printed for it: enough, and none unused. */
+const verified = async (estate: Estate, stage: Stage, store: MemoryStore): Promise<readonly MoveProof[]> => {
+  const { sandbox, clock, plan } = stage;
+  const accountRoles = estate.accountRoles ?? {};
+  const needs = needsOf(plan, 'verify', { ...options, proveToken: true, probe: true, accountRoles });
+  limitTo(sandbox, needs);
+  const { proofs, inventory } = await clock.drive(verifyAll(estate, stage, store));
+  const { used } = sandbox.rights;
+  sandbox.limit(null);
+  expect(refused(used)).toEqual([]);
+  expect(refusals(inventory)).toEqual([]);
+  expect(unusedOf(sandbox, grantsOf(needs, plan.cluster.accountId), used)).toEqual([]);
+  return proofs;
+};
+
 describe.each(estates)('permissions for $title', (estate) => {
-  it('are enough for apply, a failing apply and rollback, and nothing in them is unused', async () => {
+  it('are enough for apply, a failing apply, verify and rollback, and nothing in them is unused', async () => {
     const stage = await begin(estate);
     const { sandbox, clock, plan } = stage;
     const actor = actorOf(estate, plan);
@@ -173,6 +229,7 @@ describe.each(estates)('permissions for $title', (estate) => {
     const used = new Map<string, UsedRight>();
     const granted = new Map<string, Grant>();
     const exits: number[] = [];
+    const proofs: MoveProof[] = [];
     const before = textOf(sandbox);
     // Where others deliver, the undo of a failed move would wait for them.
     const handed = plan.steps.some(({ kind }) => kind === 'wait-for-handoff');
@@ -185,9 +242,10 @@ describe.each(estates)('permissions for $title', (estate) => {
       ['apply', [], ['proof-of-use', 'evidence']],
       ['rollback', [], []],
     ] as const) {
+      if (name === 'rollback') proofs.push(...(await verified(estate, stage, moment.store)));
       const needs = needsOf(plan, name, { ...options, accountRoles: estate.accountRoles ?? {} });
       limitTo(sandbox, needs);
-      if (opens.length === 0) expect(refusals(await clock.drive(around(estate, stage)))).toEqual([]);
+      if (opens.length === 0) expect(refusals(await clock.drive(around(estate, stage, name)))).toEqual([]);
       sandbox.faults.add(...faults);
       // A report of last uses tells of them four hours late.
       if (reported && opens.length === 1) await clock.advance(5 * 3_600_000);
@@ -207,12 +265,11 @@ describe.each(estates)('permissions for $title', (estate) => {
       for (const grant of grantsOf(needs, home)) granted.set(JSON.stringify(grant), grant);
       sandbox.limit(null);
     }
+    expect(proofs.length).toBeGreaterThan(0);
+    expect(proofs.filter(({ state, proof }) => state !== 'proven' || proof !== 'used')).toEqual([]);
     expect(exits.slice(-2)).toEqual([0, 0]);
     expect(exits[0]).toBe(handed ? 3 : 1);
-    const unused = [...granted.values()]
-      .filter((grant) => ![...used.values()].some((right) => covers(grant, right)))
-      .filter((grant) => !spared.some(({ is }) => is(grant, sandbox)));
-    expect(unused.map(grantText)).toEqual([]);
+    expect(unusedOf(sandbox, [...granted.values()], [...used.values()])).toEqual([]);
     sandbox.view.remove('coordination.k8s.io/v1', 'Lease', 'kube-system', 'rolelift');
     sandbox.view.remove('v1', 'ConfigMap', 'kube-system', 'rolelift-runs');
     expect(textOf(sandbox)).toBe(before);

@@ -96,7 +96,7 @@ describe('the rights that are printed', () => {
     expect(granted('rollback', { namespaces: ['orders'] }).filter((text) => text.startsWith('bind '))).toEqual([]);
   });
 
-  it('hold the journal in object storage where it is kept there, for runs only', () => {
+  it('hold the journal in object storage where it is kept there', () => {
     const state = { bucket: 'acme', prefix: 'rolelift/demo-1' };
     const texts = granted('apply', {}, { state }).filter((text) => text.includes('s3:'));
     expect(texts).toEqual([
@@ -104,7 +104,32 @@ describe('the rights that are printed', () => {
       '111122223333 s3:PutObject arn:aws:s3:::acme/rolelift/demo-1/*',
       '111122223333 s3:ListBucket arn:aws:s3:::acme',
     ]);
+    expect(granted('rollback', {}, { state }).filter((text) => text.includes('s3:'))).toEqual(texts);
     expect(granted('report', {}, { state }).filter((text) => text.includes('s3:'))).toEqual([]);
+  });
+
+  it('let the journal in object storage be read, and not written, for verify and status', () => {
+    const state = { bucket: 'acme', prefix: 'rolelift/demo-1' };
+    expect(granted('verify', {}, { state }).filter((text) => text.includes('s3:'))).toEqual([
+      '111122223333 s3:GetObject arn:aws:s3:::acme/rolelift/demo-1/*',
+      '111122223333 s3:ListBucket arn:aws:s3:::acme',
+    ]);
+  });
+
+  it('write nothing for verify, but for the token and the pods that it is asked for, in moved namespaces', () => {
+    const writes = (more: Partial<NeedOptions>) =>
+      granted('verify', { namespaces: ['payments'] }, more).filter(
+        (text) => !/^(?:get|list) |^\d+ \w+:(?:Get|List|Describe|Lookup)/.test(text),
+      );
+    expect(writes({})).toEqual([]);
+    expect(writes({ proveToken: true })).toEqual([
+      'create serviceaccounts/token in payments api',
+      'create serviceaccounts/token in payments ledger',
+    ]);
+    expect(writes({ probe: true })).toEqual(['create pods in payments', 'delete pods in payments']);
+    expect(granted('verify', { namespaces: ['payments'] }, { probe: true })).toContain('get pods in payments');
+    const forApply = granted('apply', { namespaces: ['payments'] });
+    expect(granted('apply', { namespaces: ['payments'] }, { probe: true })).toEqual(forApply);
   });
 
   it('write the lock and the list of runs by name, and no Lease without a lock', () => {
@@ -117,7 +142,10 @@ describe('the rights that are printed', () => {
   it('hold for apply whatever its rollback needs (H25)', () => {
     for (const wishes of [{}, { target: 'pod-identity', sdkKnown: ['*'] }, { retireTrust: true }] as const) {
       const forApply = new Set(granted('apply', wishes));
-      expect(granted('rollback', wishes).filter((text) => !forApply.has(text))).toEqual([]);
+      // A rollback asks in the cluster's Region only what a scan for an apply asks in all.
+      const inAll = (text: string): string => text.replace(' arn:aws:eks:eu-west-1:', ' arn:aws:eks:*:');
+      const missing = granted('rollback', wishes).filter((text) => !forApply.has(text) && !forApply.has(inAll(text)));
+      expect(missing).toEqual([]);
     }
   });
 

@@ -8,6 +8,7 @@ import { type GlobalOptions, openSession } from '../session.js';
 interface PermissionsArguments extends GlobalOptions {
   readonly for: Purpose;
   readonly prove?: string;
+  readonly probe: boolean;
   readonly state?: string;
   readonly lock: string;
 }
@@ -29,6 +30,7 @@ export const run = async (args: readonly string[], given: Record<string, unknown
   const purpose: Purpose = plan === null && options.for === 'apply' ? 'scan' : options.for;
   const needs = needsOf(plan, purpose, {
     proveToken: options.prove === 'token',
+    probe: options.probe,
     lock: options.lock === 'none' ? null : options.lock,
     runsNamespace: 'kube-system',
     state: stateStore(place, plan?.id ?? null),
