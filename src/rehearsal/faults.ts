@@ -3,9 +3,9 @@ import { type Json, type JsonObject, textAt } from '../model/json.js';
 import type { Plan } from '../model/plan.js';
 import { withAt } from '../sandbox/kubernetes/object.js';
 import { objectOf, ownerTitle, type Subject, subjectsOf } from './estate-subjects.js';
+import { OpenWindows } from './open-windows.js';
 import { calm, forkTwin, type Twin } from './twin.js';
 import type { Fault } from './whole-play.js';
-import type { Write } from './writes.js';
 
 /** A fault with the estate that it begins in. */
 export interface FaultPlay {
@@ -30,15 +30,21 @@ export const faultsFor = async (
   inventory: Inventory,
   quick: boolean,
 ): Promise<readonly FaultPlay[]> => {
-  const moved = [...subjectsOf(inventory, plan).values()].filter(({ move }) => move !== null);
+  const moved = movedIn(plan, inventory);
+  // About as many writes as that, and every trust policy was written: from then on an undo has something of another hand's to lose.
+  const prepared = plan.steps.filter(({ stage }) => stage === 'prepare').length;
   return [
     throttling(start),
     ...(await failingRollout(start, moved)),
     missedPods(start, plan),
     rescheduling(start, moved),
-    ...foreignEdits(start, moved, quick),
+    ...(quick ? [prepared + 1] : [2, prepared + 2]).map((moment) => foreignEdits(start, moved, moment)),
   ];
 };
+
+/** What runs that has a move. */
+export const movedIn = (plan: Plan, inventory: Inventory): readonly Subject[] =>
+  [...subjectsOf(inventory, plan).values()].filter(({ move }) => move !== null);
 
 const throttling = (start: Twin): FaultPlay => ({
   start,
@@ -124,9 +130,12 @@ const rescheduling = (start: Twin, moved: readonly Subject[]): FaultPlay => {
   };
 };
 
-/** Another hand that writes beside us: what it wrote must be there in the end, and what was ours must not. */
-const foreignEdits = (start: Twin, moved: readonly Subject[], quick: boolean): readonly FaultPlay[] => {
-  const edit = (twin: Twin): void => {
+/**
+ * Another hand that writes beside us after the n-th write, or before the rollback where there are fewer: what it wrote must be there in the
+ * end, and what was ours must not. It edits a trust policy only where nobody is between reading and writing it.
+ */
+export const foreignEdits = (start: Twin, moved: readonly Subject[], moment: number): FaultPlay => {
+  const edit = (twin: Twin, windows: OpenWindows): void => {
     for (const { workload, move } of moved) {
       const object = objectOf(twin.sandbox, workload);
       if (object !== null)
@@ -139,22 +148,41 @@ const foreignEdits = (start: Twin, moved: readonly Subject[], quick: boolean): r
       );
       if (account !== null)
         twin.sandbox.view.put(withAt(account, ['metadata', 'labels', 'example.com/other-hand'], 'was-here'));
-      if (move?.from.role != null) editTrust(twin, move.from.role);
+      const role = twin.sandbox.world.role(move?.from.role ?? '');
+      if (role !== undefined) windows.outside(`${role.account}/${role.name}`, () => editTrust(twin, role.arn));
     }
   };
   const end = forkTwin(start);
-  edit(end);
-  return (quick ? [3] : [2, 4]).map((moment) => ({
+  edit(end, new OpenWindows(() => 0));
+  let windows = new OpenWindows(() => 0);
+  let edited = false;
+  let phases = 0;
+  return {
     start,
     fault: {
       name: 'foreign edits',
       how: `where another hand edits role, account and workload after write ${moment}`,
       end,
-      after: (twin: Twin, _write: Write, number: number) => {
-        if (number === moment) edit(twin);
+      begin: ({ clock }) => {
+        windows = new OpenWindows(() => clock.monotonic());
+        edited = false;
+        phases = 0;
+      },
+      asked: (request) => windows.asked(request),
+      answered: (request) => windows.answered(request),
+      after: (twin, _write, number) => {
+        if (number !== moment) return;
+        edited = true;
+        edit(twin, windows);
+      },
+      calm: (twin) => {
+        phases += 1;
+        // A plan of fewer writes: before the rollback at the latest.
+        if (phases === 3 && !edited) edit(twin, windows);
+        windows.close();
       },
     },
-  }));
+  };
 };
 
 /** A statement of somebody else's, put beside what is there. */

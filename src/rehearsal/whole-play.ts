@@ -1,5 +1,6 @@
 import { fold } from '../journal/fold.js';
 import { memoryStore } from '../journal/memory-store.js';
+import type { HttpRequest } from '../model/http.js';
 import type { Inventory } from '../model/inventory.js';
 import type { Plan } from '../model/plan.js';
 import { differences } from './difference.js';
@@ -47,6 +48,9 @@ export interface Fault {
   /** Around the n-th write, counted from 1. */
   before?(twin: Twin, write: Write, number: number): void;
   after?(twin: Twin, write: Write, number: number): void;
+  /** Around each request to AWS, be it a read or a write: on its way, and answered well. */
+  asked?(request: HttpRequest): void;
+  answered?(request: HttpRequest): void;
   /** At the end of each phase, before all is looked at. */
   calm?(twin: Twin): void;
   /** In these phases nobody can keep it from doing harm for a while; when the phase is over the harm must be healed. */
@@ -80,7 +84,13 @@ export const playWhole = async (options: WholePlayOptions): Promise<WholePlay> =
     for (const violation of watch.violations.slice(seen)) failures.push(failureOf(violation, plan, last, how));
     seen = watch.violations.length;
   };
-  const between: Between = async (request, send, side) => {
+  const between: Between = async (request, sends, side) => {
+    const send = async () => {
+      if (side === 'aws') fault?.asked?.(request);
+      const answer = await sends();
+      if (side === 'aws' && answer.status < 300) fault?.answered?.(request);
+      return answer;
+    };
     const write: Write | null = writeOf(request, side);
     if (write === null) return send();
     fault?.before?.(twin, write, writes + 1);

@@ -89,6 +89,17 @@ const awsWrite = (request: HttpRequest): Write | null => {
   return { title: `iam ${action} ${about}`.trim(), keys: keys.length === 0 ? ['all'] : keys };
 };
 
+/** The read of a role, or the write of its trust policy; null where a request is neither. `role`: `<account>/<name>`, in small letters. */
+export const trustRequestOf = (
+  request: HttpRequest,
+): { readonly is: 'read' | 'write'; readonly role: string } | null => {
+  const params = new URLSearchParams(request.body);
+  const action = params.get('Action');
+  if (action !== 'GetRole' && action !== 'UpdateAssumeRolePolicy') return null;
+  const role = `${accountOf(request)}/${params.get('RoleName') ?? ''}`.toLowerCase();
+  return { is: action === 'GetRole' ? 'read' : 'write', role };
+};
+
 const eksWrite = (request: HttpRequest, url: URL): Write | null => {
   if (request.method === 'GET') return null;
   const title = `eks ${request.method} ${url.pathname}`;

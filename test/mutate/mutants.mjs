@@ -207,6 +207,23 @@ export const mutants = [
     tests: ['test/steps/trust-statements.test.ts'],
   },
   {
+    name: "H20: the rehearsal edits a trust policy inside somebody's window",
+    file: 'src/rehearsal/open-windows.ts',
+    edits: [['read !== undefined && this.#now() - read < idleMs', 'read !== undefined && this.#now() < read']],
+    tests: ['test/rehearsal/foreign-edits.test.ts'],
+  },
+  {
+    name: "a restart gives another step's restart mark back",
+    file: 'src/steps/our-marks.ts',
+    edits: [
+      [
+        'if (before === null || !isRestartMark(before, planId)) return record.preimage;',
+        'if (before === null || before.present) return record.preimage;',
+      ],
+    ],
+    tests: ['test/steps/restart-workload.test.ts'],
+  },
+  {
     name: 'H11: a restart does not ask admission first',
     file: 'src/steps/restart-workload.ts',
     edits: [["  if (answer.is === 'agreed') return '';\n", "  if (answer.is !== 'not-provable') return '';\n"]],
