@@ -199,16 +199,19 @@ export const updateAddon = defineStep<UpdateAddonParams>({
     if (!sameConfig(configOf(live), wanted(step, configOf(live)))) return { is: 'not-applied', saw };
     return { is: live.status === 'ACTIVE' ? 'applied' : 'in-progress', saw };
   },
-  async preimage(ctx, { params }): Promise<JsonObject> {
-    const live = await readAddon(ctx.aws(params.account), params.cluster, params.addon);
+  // What others gave the add-on is not put back by our undo, and roles that the plan does not know have no place in its journal.
+  async preimage(ctx, step): Promise<JsonObject> {
+    const { account, cluster, addon } = step.params;
+    const live = await readAddon(ctx.aws(account), cluster, addon);
     if (live === null) return { addon: { present: false } };
+    const { role, associations } = ownPart(step, configOf(live));
     return {
       addon: {
         present: true,
         value: {
           version: live.version,
-          serviceAccountRoleArn: live.role,
-          associations: live.associations.map((one) => ({ ...one })),
+          serviceAccountRoleArn: role,
+          associations: associations.map((one) => ({ ...one })),
         },
       },
     };
