@@ -3,7 +3,7 @@ import type { Gate } from '../model/gate.js';
 import type { JsonObject } from '../model/json.js';
 import type { Step } from '../model/plan.js';
 import type { Outcome, StepKind } from '../steps/step.js';
-import { drifted, halfUndone, misfit, notSeen } from './failure.js';
+import { drifted, halfUndone, isHalfUndone, misfit, notSeen } from './failure.js';
 import { type Ended, inRounds } from './rounds.js';
 import type { Session } from './session.js';
 
@@ -50,7 +50,7 @@ const settle = async (session: Session, step: Step, kind: StepKind): Promise<voi
 const once = async (session: Session, step: Step, kind: StepKind): Promise<Ended> => {
   const ctx = session.context(step);
   const before = session.state(step.id);
-  if (before.is === 'undoing' || before.is === 'undo-failed') throw halfUndone(step);
+  if (isHalfUndone(before)) throw halfUndone(step, session.run.options.command.rollback);
   const recorded = 'preimage' in before ? before.preimage : null;
   const effectless = isEffectless(kind, step);
   const saw = await kind.observe(ctx, step);

@@ -4,7 +4,7 @@ import type { Step } from '../model/plan.js';
 import { forward } from './attempt.js';
 import { beginRun } from './begin.js';
 import { checkMoves, checkSteps, endRun, moveEnds } from './ending.js';
-import { stuck as stuckError } from './failure.js';
+import { isHalfUndone, stuck as stuckError } from './failure.js';
 import { holdsOf } from './holds.js';
 import { againCommand, retireCommand, selectionOf } from './next-command.js';
 import { holdAtPauseFile, mayGoOn } from './pause-file.js';
@@ -201,7 +201,7 @@ export const apply = async (run: ApplyRun): Promise<RunResult> => {
     for (const step of selection.todo) {
       const error = options.refused.get(step.id);
       if (error === undefined) continue;
-      await session.record({ type: 'failed', step: step.id, error });
+      if (!isHalfUndone(session.state(step.id))) await session.record({ type: 'failed', step: step.id, error });
       session.fail(step, 'apply', error);
       parts.failed(step);
     }

@@ -1,5 +1,6 @@
 import { AwsError, isDenied, isExpired, isThrottle } from '../model/aws-error.js';
 import { type Code, type ErrorData, errorData, RoleliftError } from '../model/error.js';
+import type { StepState } from '../model/journal.js';
 import type { Plan, Step } from '../model/plan.js';
 import { subjectOf, subjectTitle } from '../model/resource.js';
 import type { Drift, Observation } from '../steps/step.js';
@@ -87,14 +88,17 @@ export const notSeen = (step: Step, seconds: number): RoleliftError =>
     'Look at the object; the same command goes on from here.',
   );
 
+/** Whether an undo of the step was begun and is not over. */
+export const isHalfUndone = ({ is }: StepState): boolean => is === 'undoing' || is === 'undo-failed';
+
 /** RL842: a rollback of this step was begun and is not over. */
-export const halfUndone = (step: Step): RoleliftError =>
+export const halfUndone = (step: Step, command: string): RoleliftError =>
   stepError(
     step,
     'RL842',
     `${step.title}: its rollback is not over`,
     'an undo of it was begun and did not end',
-    'Run rolelift rollback first; it goes on where it stopped.',
+    `Run ${command} first; it goes on where it stopped.`,
   );
 
 /** RL841: apply leaves alone what a failed undo left behind. */

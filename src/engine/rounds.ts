@@ -1,6 +1,6 @@
 import { errorData } from '../model/error.js';
 import type { Step } from '../model/plan.js';
-import { reactionTo } from './failure.js';
+import { isHalfUndone, reactionTo } from './failure.js';
 import type { Session } from './session.js';
 
 /** How one step ended, on the way there or on the way back. */
@@ -34,7 +34,9 @@ export const inRounds = async (
           continue;
         }
         const type = way === 'apply' ? 'failed' : 'undo-failed';
-        await session.record({ type, step: step.id, error: errorData(error) });
+        // A step that stands in the middle of its undo was not tried (RL842): its line stays, for the rollback that ends it.
+        if (way === 'undo' || !isHalfUndone(session.state(step.id)))
+          await session.record({ type, step: step.id, error: errorData(error) });
       } catch (second) {
         if (session.signal.aborted) return 'interrupted';
         session.stopFor(second);

@@ -42,6 +42,7 @@ export class StepContexts {
         proveToken: options.proveToken,
         handoffWaitMs: options.handoffWaitMs,
         gitopsLive: options.gitopsLive,
+        rollback: options.command.rollback,
       },
       known: this.#known(),
       token: this.#token(step),

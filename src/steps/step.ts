@@ -98,6 +98,8 @@ export interface StepSettings {
   readonly proveToken: boolean;
   /** --wait-handoff, milliseconds. */
   readonly handoffWaitMs: number;
+  /** The whole command that takes this plan back, as one would type it; for what is printed. */
+  readonly rollback: string;
   /** `rollback --gitops live`: undo of a hand-off may be written live (H4). */
   readonly gitopsLive: boolean;
 }

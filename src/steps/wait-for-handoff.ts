@@ -175,7 +175,7 @@ export const waitForHandoff = defineStep<WaitForHandoffParams>({
       is: 'paused',
       gate: handoffGate(step),
       reason: `${params.tool} ${params.ref} has not taken the change back yet: ${left.slice(0, 5).join(', ')}`,
-      how: `Take it back at its source:\n${patch}${params.suspend === '' ? '' : `\nIn an emergency: ${params.suspend}, then rolelift rollback --gitops live`}`,
+      how: `Take it back at its source:\n${patch}${params.suspend === '' ? '' : `\nIn an emergency: ${params.suspend}, then ${ctx.settings.rollback} --gitops live`}`,
     };
   },
 });

@@ -33,7 +33,14 @@ export const lookingCtx = (looker: Looker): WriteCtx => ({
   clock: looker.clock,
   signal: looker.signal,
   say: looker.say,
-  settings: { rolloutTimeoutMs: 60_000, proveToken: looker.proveToken, handoffWaitMs: 0, gitopsLive: false },
+  settings: {
+    rolloutTimeoutMs: 60_000,
+    proveToken: looker.proveToken,
+    handoffWaitMs: 0,
+    gitopsLive: false,
+    // Nothing is undone here, so nothing prints it.
+    rollback: 'rolelift rollback PLAN',
+  },
   token: '',
   serverTime: () => looker.clients.serverTime(),
   until: (why, boundMs, probe) => until(looker.clock, looker.signal, why, boundMs, probe),

@@ -520,4 +520,17 @@ describe('apply', () => {
     });
     for (const { how } of paused.result.pauses) expect(how).toContain('--move move:api --stage prepare');
   });
+
+  it('names the whole command that ends a rollback which an earlier run left half done', async () => {
+    const at = { plan: kiamPlan(names), world: world(), store: memoryStore() };
+    await runApply({ ...at, options: { stages: ['prepare'] } });
+    const undo = new Map([['provider', { times: 9, error: failure('RL703', 'not allowed') }]]);
+    await runUnwind({ ...at, run: 'run-2', faults: { undo } });
+    const command = { apply: 'rolelift apply plans/prod', rollback: 'rolelift rollback plans/prod --state local' };
+    const { result } = await runApply({ ...at, run: 'run-3', options: { command } });
+    expect(result.failures.map(({ error }) => [error.code, error.remedy])).toContainEqual([
+      'RL842',
+      'Run rolelift rollback plans/prod --state local first; it goes on where it stopped.',
+    ]);
+  });
 });

@@ -22,7 +22,7 @@ export const courseErrors: readonly ErrorCode[] = [
     name: 'half-undone',
     says: 'a rollback of this step was begun and is not over',
     explain: 'Going forwards in the middle of a rollback would mix both directions.',
-    remedy: 'Run rolelift rollback first; it goes on where it stopped.',
+    remedy: 'Run rolelift rollback PLAN first; it goes on where it stopped.',
   },
   {
     code: 'RL843',
