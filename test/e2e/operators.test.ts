@@ -184,6 +184,55 @@ describe('an operator', { timeout: 300_000, concurrent: true }, () => {
   );
 
   it(
+    'undoes by marks alone into a folder of its own where the lost journal may lie in the same storage',
+    withStand(async (stand) => {
+      const before = stand.estate();
+      const place = 's3://team/prod';
+      const there = await rolelift(args(stand, 'apply', '--state', place), { env: stand.env });
+      expect(there.code, seen(there)).toBe(3);
+      rmSync(stand.directory, { recursive: true });
+      const foldersThere = (): Map<string, string> => {
+        const folders = new Map<string, string>();
+        const all = [...stand.sandbox.world.accounts.values()].flatMap(({ objects }) => [...objects.entries()]);
+        for (const [key, { body }] of all.sort(([one], [other]) => (one < other ? -1 : 1))) {
+          const folder = /^team\/prod\/([^/]+)\//.exec(key)?.[1] ?? key;
+          folders.set(folder, `${folders.get(folder) ?? ''}${key}\n${body}\n`);
+        }
+        return folders;
+      };
+      const old = foldersThere();
+      expect([...old.keys()]).toEqual([stand.plan.id]);
+
+      const back = await rolelift(['rollback', '--from-live', '--state', place, '--yes', '--quiet'], {
+        env: stand.env,
+        cwd: stand.folder,
+      });
+      expect(back.code, seen(back)).toBe(0);
+      await stand.sandbox.settled();
+      expect(stand.estate()).toBe(before);
+      const now = foldersThere();
+      expect(now.get(stand.plan.id)).toBe(old.get(stand.plan.id));
+      const own = [...now.keys()].filter((folder) => !old.has(folder));
+      expect(own).toEqual([expect.stringMatching(new RegExp(`^from-live-${stand.plan.id}-`))]);
+      const written = now.get(own[0] ?? '');
+      expect(written).toMatch(/"type":"undone"[\s\S]*"type":"run-ended"/);
+      expect(written).toContain('/plan.json\n');
+
+      const listed = await rolelift(['runs', '--json'], { env: stand.env, cwd: stand.folder });
+      const runs = JSON.parse(listed.out) as { run: string; command: string; state: string }[];
+      const last = runs.find(({ command }) => command === 'rollback');
+      expect(last?.state).toBe(`${place}/${own[0]}`);
+      // What marks told is not the plan: nobody goes on from there.
+      const again = await rolelift(['rollback', '--run', last?.run ?? '', '--yes'], {
+        env: stand.env,
+        cwd: stand.folder,
+      });
+      expect(again.code, seen(again)).toBe(4);
+      expect(seen(again)).toMatch(/RL630[\s\S]*undid what marks told/);
+    }),
+  );
+
+  it(
     'undoes by marks alone one move, or down to a step, and nothing of what no mark speaks of',
     withStand(async (stand) => {
       const before = stand.estate();
