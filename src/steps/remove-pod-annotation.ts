@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { JsonObject } from '../model/json.js';
 import type { Step } from '../model/plan.js';
+import { isReady } from '../model/pod-state.js';
 import { refKey, subjectOf, subjectTitle } from '../model/resource.js';
 import { marks } from '../model/words.js';
 import { previewChange } from './admission-preview.js';
@@ -17,10 +18,10 @@ import {
 import { editFields, restoreFields } from './object-write.js';
 import { restartMark, restartMarkField, unnamedPlan } from './our-marks.js';
 import { identityParam, parserOf, type WorkloadParam, workloadParam, workloadRef } from './params.js';
-import { accountOf, lacks, podName } from './pods.js';
+import { accountOf, carries, lacks, podName } from './pods.js';
 import { podDeletion, previewWanted } from './restart-workload.js';
 import { defineStep, type Observation, type Outcome, type UndoOutcome } from './step.js';
-import { stepError } from './step-errors.js';
+import { hasCode, stepError } from './step-errors.js';
 import { finishRoll, insideTemplate, livePods, mannerOf, templateOf } from './template-roll.js';
 import { workloadReads } from './workload-reads.js';
 
@@ -167,7 +168,7 @@ export const removePodAnnotation = defineStep<RemovePodAnnotationParams>({
   },
 
   async undo(ctx, step, record): Promise<UndoOutcome> {
-    const { workload, keys } = step.params;
+    const { workload, keys, identity } = step.params;
     if (immutable(workload)) return { is: 'done', how: 'exact', note: 'the template was never changed' };
     const { how, edited, foreign } = await restoreFields(
       ctx.kubernetes(),
@@ -192,11 +193,24 @@ export const removePodAnnotation = defineStep<RemovePodAnnotationParams>({
       const has = new Set(keys.filter((key) => holds(pod, [key]).length > 0));
       return back.filter((key) => !has.has(key)).map((key) => `the annotation ${key} is not back on it`);
     };
-    const rolled = await finishRoll(ctx, workload, edited.object, wrong, {
+    const roll = finishRoll(ctx, workload, edited.object, wrong, {
       why: `pods of ${workload.namespace}/${workload.name} do not have the old annotation back yet`,
       rolling: edited.is === 'written',
       force: true,
     });
+    const rolled = await roll.catch(async (thrown: unknown) => {
+      if (!hasCode(thrown, 'RL811', 'RL821')) throw thrown;
+      // Pods that fail with the new identity get ready only once it is gone: its binding goes next, then those pods (H1).
+      const bad = (await livePods(ctx, workload)).filter((pod) => !isReady(pod) || wrong(pod).length > 0);
+      if (bad.length === 0 || !bad.every((pod) => carries(pod, identity))) throw thrown;
+      return { is: 'failing', pods: bad.map(podName) } as const;
+    });
+    if (rolled.is === 'failing')
+      return {
+        is: 'done',
+        how,
+        note: `not ready with the new identity, which they still carry: ${rolled.pods.join(', ')}`,
+      };
     // A run that is under way keeps the identity that it carries, so it is not what the undo of the annotation waits for.
     if (rolled.is === 'paused' && !['CronJob'].includes(workload.kind))
       return { is: 'paused', gate: `restart:${step.id}`, reason: rolled.reason, how: rolled.how };

@@ -224,6 +224,12 @@ export const mutants = [
     tests: ['test/steps/restart-workload.test.ts'],
   },
   {
+    name: 'H1: the old annotation waits for pods that only the undo behind it can heal',
+    file: 'src/steps/remove-pod-annotation.ts',
+    edits: [['      if (bad.length === 0 || !bad.every(', '      if (bad.length >= 0 || !bad.every(']],
+    tests: ['test/rehearsal/rehearse.test.ts'],
+  },
+  {
     name: 'H11: a restart does not ask admission first',
     file: 'src/steps/restart-workload.ts',
     edits: [["  if (answer.is === 'agreed') return '';\n", "  if (answer.is !== 'not-provable') return '';\n"]],

@@ -184,6 +184,16 @@ describe('components', () => {
 });
 
 describe('faults', () => {
+  it('lead back a StatefulSet whose pods fail with the new identity, the old annotation gone already', async () => {
+    const objects = [namespace('k'), accountObject('k', 'app'), workload('StatefulSet', 'k', 'w', 'app', 'k-role')];
+    const estate = await planned(await manyMoves(0, { objects, roles: [{ name: 'k-role', trust: kiamTrust }] }), {
+      restart: 'once',
+    });
+    const verdict = await rehearse({ ...estate, tool: 'test', quick: true });
+    expect(verdict.failures).toEqual([]);
+    expect(verdict.faults['failing rollout']).toBe(1);
+  });
+
   it('are noticed by whoever plays on past a rollout that fails', async () => {
     const { plan, inventory } = await planned(await manyMoves(1));
     const scenario = twinOf(inventory);
