@@ -46,7 +46,24 @@ export const isLoopback = (server: string): boolean =>
 /** Where the journal of this directory's plan is known to be; null where none was begun from here. */
 export const knownPlace = async (directory: string): Promise<JournalPlace | null> => {
   const file = path.join(directory, files.state);
-  if (await hasFile(file)) return parsePlace((await readText(file, 'the note where the journal is')).trim());
+  if (await hasFile(file)) {
+    const noted = (await readText(file, 'the note where the journal is')).trim();
+    try {
+      return parsePlace(noted);
+    } catch (thrown) {
+      throw new RoleliftError(
+        {
+          code: 'RL609',
+          message: `${file} names no place for a journal`,
+          cause: `it holds ${JSON.stringify(noted.slice(0, 200))}`,
+          remedy:
+            'Write s3://bucket/prefix into it, as rolelift runs tells it; or remove it where the journal is in the directory.',
+          fault: 'user',
+        },
+        { because: thrown, exit: 64 },
+      );
+    }
+  }
   return (await loadRunState(directory)).steps.size > 0 ? { is: 'local' } : null;
 };
 

@@ -136,7 +136,8 @@ export const openRun = async (opening: RunOpening): Promise<OpenRun> => {
       onEvent: (event) => session.host.say({ kind: 'event', event }),
     });
     undo.push(() => journal.close());
-    await notePlace(directory, place);
+    // A journal by marks has a folder of its own there; the note would lead to the plan's.
+    if (opening.fromMarks !== true) await notePlace(directory, place);
     const entry: RunEntry = {
       run,
       command: opening.command,

@@ -125,6 +125,10 @@ describe('an operator', { timeout: 300_000, concurrent: true }, () => {
       const there = await rolelift(args(stand, 'apply', '--state', place), { env: stand.env });
       expect(there.code, seen(there)).toBe(3);
       expect(readFileSync(path.join(stand.directory, 'STATE'), 'utf8')).toBe(`${place}\n`);
+      writeFileSync(path.join(stand.directory, 'STATE'), 'http://elsewhere/x\n');
+      const strange = await rolelift(['status', stand.directory], { env: stand.env });
+      expect([strange.code, strange.err]).toEqual([64, expect.stringMatching(/RL609[\s\S]*STATE[\s\S]*http:/)]);
+      writeFileSync(path.join(stand.directory, 'STATE'), `${place}\n`);
       const status = await rolelift(['status', stand.directory, '--json'], { env: stand.env });
       const [move] = (JSON.parse(status.out) as { moves: { state: string }[] }).moves;
       expect(move?.state).toBe('moved');

@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { operatorStatements } from '../../src/findings/giantswarm.js';
 import type { PlanOptions } from '../../src/model/options.js';
 import { rehearse } from '../../src/rehearsal/rehearse.js';
+import { managementCluster } from '../helpers/giantswarm.js';
 import {
   appRole,
   away,
   deployment,
   estate,
-  home,
   migrator,
   namespace,
   roleIn,
@@ -69,24 +69,7 @@ describe('rehearsals of', () => {
         cluster: { name: 'abcl0', issuer: 'https://api.abcl0.k8s.gauss.example.net' },
       }),
       {
-        contexts: {
-          gauss: {
-            cluster: { name: 'gauss', kind: 'giantswarm', account: home, issuer: 'https://gauss.example.net' },
-            accounts: {},
-            kubernetes: [
-              {
-                apiVersion: 'infrastructure.giantswarm.io/v1alpha3',
-                kind: 'AWSCluster',
-                metadata: {
-                  name: 'abcl0',
-                  namespace: 'org-acme',
-                  labels: { 'release.giantswarm.io/version': '17.4.0' },
-                },
-                spec: {},
-              },
-            ],
-          },
-        },
+        contexts: { gauss: managementCluster('17.4.0') },
         scan: { server: 'https://api.abcl0.k8s.gauss.example.net', managementContext: 'gauss', cluster: 'abcl0' },
       },
     );
